@@ -1,0 +1,56 @@
+# make demo: the main job, end to end.  make test: the whole suite.  Both start from a bare clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# pip, not uv: constraints.txt pins every version, the processor build of torch included.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint format bench bench-reading bench-coverage docs constraints clean
+
+demo: $(VENV)/installed
+	$(BIN)/supertune demo
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/house_rules.py
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-reading bench-coverage
+
+bench-reading: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/reading.py
+
+bench-coverage: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/coverage.py
+
+bench-accuracy: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/accuracy.py
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python tools/reference.py
+
+constraints: $(VENV)/installed-dev
+	$(BIN)/python tools/pin.py > constraints.txt
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[offline]'
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[offline,excel,bench,dev]'
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build

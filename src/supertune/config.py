@@ -1,0 +1,304 @@
+"""Typed, strict configuration: every key known, every mistake answered with file, line and the closest key.
+
+A configuration is complete: written into a run directory and given to ``supertune train`` again, it repeats
+the run. What is chosen by measurement (``auto``) is replaced there by what was chosen.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from supertune.errors import UserError
+from supertune.files import explained
+
+TASKS = ("classification",)
+STRATEGIES = ("full",)
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataConfig(_Section):
+    """Where the rows come from and how they are divided."""
+
+    source: str | None = Field(None, description="file, folder or hub data set with the training rows")
+    validation: str | None = Field(None, description="file with the validation rows; null: cut from the source")
+    test: str | None = Field(None, description="file with the test rows; null: cut from the source")
+    text: list[str] | None = Field(None, description="text columns, joined as title + body; null: inferred")
+    label: str | None = Field(None, description="label column; null: inferred")
+    sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
+    on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
+    split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(
+        [0.8, 0.1, 0.1], description="shares of training, validation and test rows when they are cut here"
+    )
+    split_seed: Seed = Field(0, description="seed of the split, apart from train.seed: comparisons stay paired")
+    allow: list[str] = Field([], description="checks whose errors do not stop training")
+
+
+class ModelConfig(_Section):
+    """The pre-trained model to start from."""
+
+    name: str | None = Field(None, description="registered name, folder or hub id; null: by language")
+    max_length: Annotated[int, Field(ge=8, le=131072)] | None = Field(
+        None, description="tokens per text, longer ones are cut; null: 256 or what the model can take"
+    )
+    allow_pickle: bool = Field(False, description="read pickled weights (they can run code); off for a reason")
+    trust_remote_code: bool = Field(False, description="run code that comes with the model; off for a reason")
+
+
+class TaskConfig(_Section):
+    """What is to be learned."""
+
+    name: Literal["classification"] = Field("classification", description="kind of task")
+
+
+class StrategyConfig(_Section):
+    """Which parameters learn."""
+
+    name: Literal["full"] = Field("full", description="full: every parameter learns")
+
+
+class TrainConfig(_Section):
+    """How it is learned."""
+
+    seed: Seed = Field(0, description="seed of initialisation, order and dropout")
+    epochs: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = Field(
+        "auto", description="passes over the training rows; auto: 3, more when rows are few"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(16, description="rows per optimizer step")
+    accumulate: Annotated[int, Field(ge=1, le=65536)] = Field(
+        1, description="pieces that each batch is cut into to save memory; the result is the same"
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = Field(
+        "auto", description="peak learning rate; auto: the strategy's measured default"
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="decoupled weight decay")
+    warmup: Share = Field(0.1, description="share of the steps in which the rate climbs to its peak")
+    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="course of the rate after warm-up")
+    clip_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no clipping")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of the target spread out")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: rows of rare classes count more in the loss"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs without a better validation score before training stops; 0: never"
+    )
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto", description="bf16: faster where the processor does it well; auto: measured on this machine"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="processor threads; null: all cores. Results repeat exactly at the same count"
+    )
+
+
+class EvaluateConfig(_Section):
+    """How good it is, and how sure we are."""
+
+    metric: str = Field("auto", description="validation metric that chooses the epoch; auto: the task's own")
+    resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(2000, description="bootstrap resamples")
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(64, description="rows per batch when predicting")
+    baselines: bool = Field(True, description="fit the majority and TF-IDF baselines on the same rows")
+    language: Literal["auto", "en", "zh"] = Field("auto", description="language of the report; auto: of the data")
+    text: bool = Field(True, description="write the rows' texts into report and predictions")
+
+
+class Config(_Section):
+    """Everything that decides a run."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    task: TaskConfig = TaskConfig()
+    strategy: StrategyConfig = StrategyConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    def with_values(self, values: Mapping[str, object]) -> Config:
+        """A copy with dotted keys set, e.g. ``{"train.epochs": 5}``, checked again.
+
+        Raises:
+            UserError: A key is unknown or a value does not fit.
+        """
+        content = self.model_dump()
+        for key, value in values.items():
+            _set(content, key, value)
+        return _validated(content, where="--set" if values else "configuration", lines={})
+
+
+def _set(content: dict[str, Any], key: str, value: object) -> None:
+    section, _, name = key.partition(".")
+    if not name:
+        # A bare section name is a common slip: say where its keys are instead of "not a dictionary".
+        hint = f"{section}.{next(iter(content[section]))}" if section in content else _closest(key, known_keys())
+        raise UserError(f"unknown key {key!r}", where="--set", fix=f"did you mean {hint!r}? Keys are section.name")
+    content.setdefault(section, {})[name] = value
+
+
+def known_keys() -> list[str]:
+    """Every dotted key there is, in order."""
+    return [
+        f"{section}.{name}"
+        for section, field in Config.model_fields.items()
+        for name in _section_type(field.annotation).model_fields
+    ]
+
+
+def _section_type(annotation: Any) -> type[_Section]:
+    assert isinstance(annotation, type)
+    assert issubclass(annotation, _Section)
+    return annotation
+
+
+def _closest(key: str, candidates: Sequence[str]) -> str:
+    names = {candidate.rpartition(".")[2]: candidate for candidate in candidates}
+    last = key.rpartition(".")[2]
+    if last in names:
+        return names[last]
+    close = difflib.get_close_matches(key, candidates, 1, 0.5) or difflib.get_close_matches(last, names, 1, 0.5)
+    return names.get(close[0], close[0]) if close else candidates[0]
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
+    """``["train.epochs=5"]`` as ``{"train.epochs": 5}``; values are read as YAML.
+
+    Raises:
+        UserError: An assignment has no ``=``, or its value is not YAML.
+    """
+    values: dict[str, object] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise UserError(f"{assignment!r} is not key=value", where="--set", fix="write e.g. --set train.epochs=5")
+        try:
+            values[key.strip()] = _plain_numbers(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise UserError(f"the value of {key.strip()} is not YAML: {text!r}", where="--set") from error
+    return values
+
+
+def _plain_numbers(value: object) -> object:
+    """``1e-4`` as a number: YAML 1.1 wants ``1.0e-4``, people do not."""
+    if isinstance(value, str):
+        try:
+            return float(value) if "e" in value.lower() and value[0] in "0123456789.+-" else value
+        except ValueError:
+            return value
+    if isinstance(value, list):
+        return [_plain_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    return value
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a YAML configuration. Relative paths in it are relative to its folder.
+
+    Raises:
+        UserError: The file is not readable, not YAML, or has a wrong key or value; names file and line.
+    """
+    with explained(path):
+        content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = _plain_numbers(yaml.safe_load(text))
+    except UnicodeDecodeError as error:
+        raise UserError("is not UTF-8 text", where=str(path), fix="save the configuration as UTF-8") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UserError(f"is not valid YAML: {problem}", where=f"{path}{line}", fix="mend the line") from error
+    if not isinstance(document, dict):
+        raise UserError("holds no sections", where=str(path), fix="write e.g.\ndata:\n  source: rows.csv")
+    lines: dict[str, int] = {}
+    _collect_lines(node, "", lines, str(path))
+    config = _validated(document, where=str(path), lines=lines)
+    return config.with_values(_absolute_paths(config, path.parent))
+
+
+def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        dotted = f"{prefix}{key.value}"
+        line = key.start_mark.line + 1
+        if dotted in lines:
+            raise UserError(
+                f"the key {dotted!r} stands twice, first on line {lines[dotted]}",
+                where=f"{where}:{line}",
+                fix="keep one of them",
+            )
+        lines[dotted] = line
+        _collect_lines(value, f"{dotted}.", lines, where)
+
+
+def _absolute_paths(config: Config, folder: Path) -> dict[str, object]:
+    named = {f"data.{key}": getattr(config.data, key) for key in ("source", "validation", "test")}
+    named["model.name"] = config.model.name
+    return {
+        key: str((folder / value).resolve())
+        for key, value in named.items()
+        if value is not None and not Path(value).is_absolute() and (folder / value).exists()
+    }
+
+
+def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Config:
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if part in _names())
+        key = key or str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            key = ".".join(str(part) for part in first["loc"])
+        at = f"{where}:{lines[key]}" if key in lines else where
+        if first["type"] == "extra_forbidden":
+            candidates = list(Config.model_fields) if len(first["loc"]) == 1 else known_keys()
+            raise UserError(
+                f"unknown key {key!r}", where=at, fix=f"did you mean {_closest(key, candidates)!r}?"
+            ) from error
+        reason = first["msg"][0].lower() + first["msg"][1:]
+        given = json.dumps(first["input"], ensure_ascii=False, default=str)
+        raise UserError(f"{key}: {given} does not fit: {reason}", where=at, fix=_describe(key)) from error
+
+
+def _names() -> set[object]:
+    return set(Config.model_fields) | {key.partition(".")[2] for key in known_keys()}
+
+
+def _describe(key: str) -> str:
+    section, _, name = key.partition(".")
+    if section in Config.model_fields and name:
+        fields = _section_type(Config.model_fields[section].annotation).model_fields
+        if name in fields:
+            return f"{key}: {fields[name].description}"
+    return "write a section with its keys below it, indented"
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML, every key with a comment that says what it does."""
+    lines: list[str] = []
+    for section, field in Config.model_fields.items():
+        part = getattr(config, section)
+        lines.append(f"{section}:  # {(_section_type(field.annotation).__doc__ or '').strip()}")
+        for name, described in type(part).model_fields.items():
+            value = getattr(part, name)
+            lines.append(f"  {name}: {_yaml(value)}  # {described.description}")
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: object) -> str:
+    # As the only item of a flow list a scalar stays on its line and a list keeps its brackets.
+    return yaml.safe_dump([value], allow_unicode=True, default_flow_style=True, width=1_000_000).strip()[1:-1]

@@ -1,0 +1,131 @@
+"""What the user sees while supertune works: progress, tables and messages, on standard error.
+
+On a terminal there are live bars with rate and time left; elsewhere (a pipe, a log file, CI) plain lines, few.
+Standard output belongs to results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from supertune.contracts import Finding
+
+
+_WIDE = 200
+
+
+class Bar(Protocol):
+    """A bar that was started by `Console.progress`."""
+
+    def __call__(self, done: float, note: str = "") -> None:
+        """Say that ``done`` of the total is done, with a short note."""
+        ...
+
+
+class Console:
+    """Where messages go.
+
+    Args:
+        quiet: Say nothing but warnings and errors.
+        results: Write to standard output instead: for commands whose tables are their result.
+    """
+
+    def __init__(self, *, quiet: bool = False, results: bool = False) -> None:
+        self.quiet = quiet
+        self._stderr = not results
+        self._rich: RichConsole | None = None
+
+    @property
+    def rich(self) -> RichConsole:
+        """The rich console behind this one, made when first needed."""
+        if self._rich is None:
+            from rich.console import Console as RichConsole
+
+            stream = sys.stderr if self._stderr else sys.stdout
+            # In a file or a pipe there is no width to keep to: tables stay on one line per row.
+            width = None if stream.isatty() else _WIDE
+            self._rich = RichConsole(file=stream, highlight=False, soft_wrap=width is not None, width=width)
+        return self._rich
+
+    def say(self, text: str) -> None:
+        """A line of information."""
+        if not self.quiet:
+            self.rich.print(text, markup=False)
+
+    def heading(self, text: str) -> None:
+        """A line that opens a stage of the work."""
+        if not self.quiet:
+            self.rich.print(f"\n{text}", style="bold", markup=False)
+
+    def warn(self, text: str) -> None:
+        """A line that must be seen, also when quiet."""
+        self.rich.print(f"warning: {text}", style="yellow", markup=False)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+        """A table of short cells; the columns in ``right`` are aligned to the right."""
+        if self.quiet:
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, name in enumerate(header):
+            table.add_column(name, justify="right" if index in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.rich.print(table)
+
+    @contextlib.contextmanager
+    def progress(self, description: str, total: float) -> Iterator[Bar]:
+        """A bar with rate and time left while the block runs; off a terminal, one line at its end."""
+        if self.quiet or not self.rich.is_terminal:
+            yield _no_bar
+            return
+        from rich import progress
+
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=32),
+            progress.TaskProgressColumn(show_speed=True),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[note]}"),
+        )
+        with progress.Progress(*columns, console=self.rich, transient=True) as bars:
+            task = bars.add_task(description, total=total, note="")
+
+            def bar(done: float, note: str = "") -> None:
+                bars.update(task, completed=done, note=note)
+
+            yield bar
+
+
+def _no_bar(done: float, note: str = "") -> None:
+    """The bar where there is no terminal."""
+
+
+def show_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """The gate's findings as a short table, then what to do about each."""
+    if not findings:
+        console.say("  nothing found")
+        return
+    console.table(
+        ("severity", "check", "split", "rows", "what"),
+        [(f.severity, f.check, f.split, str(len(f.rows)) if f.rows else "", f.message) for f in findings],
+        right=(3,),
+    )
+
+
+def print_json(value: object) -> None:
+    """The one JSON object that ``--json`` promises, on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()

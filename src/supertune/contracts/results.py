@@ -1,0 +1,122 @@
+"""What is found, measured, predicted and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from supertune.contracts.rows import Label
+
+Severity = Literal["info", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a check found in the data.
+
+    Attributes:
+        check: The check's name, e.g. ``label-conflicts``; what ``--allow`` takes.
+        severity: ``error`` stops training unless allowed.
+        split: The split it was found in (``train``, ``validation``, ``test``), or ``all`` before a split.
+        rows: 0-based row numbers in that split's file.
+        message: One sentence in plain words, with the numbers.
+        fix: What to do, a command where there is one.
+    """
+
+    check: str
+    severity: Severity
+    message: str
+    fix: str
+    split: str = "all"
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measured value with its 95 % interval.
+
+    Attributes:
+        value: The estimate.
+        low: Lower end of the interval (equal to ``value`` where none exists).
+        high: Upper end.
+        n: Number of rows it was measured on.
+        signature: What exactly was computed, e.g. ``f1_macro|classes:6|ci:...|sklearn-definition|v1``.
+        warning: Why the interval should be read with care, if so.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    signature: str
+    warning: str | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        """The shape stored in metrics.json."""
+        stored: dict[str, object] = {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "n": self.n,
+            "signature": self.signature,
+        }
+        if self.warning:
+            stored["warning"] = self.warning
+        return stored
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about one row.
+
+    Attributes:
+        row: Index of the row within the table that was predicted.
+        prediction: The answer, in the user's own label type.
+        scores: Label (as text) → probability, for classifiers.
+    """
+
+    row: int
+    prediction: Label
+    scores: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened while training; one line of events.jsonl.
+
+    Attributes:
+        event: What: ``start``, ``step``, ``epoch``, ``validation``, ``stop``, ...
+        step: Optimizer steps taken so far.
+        values: JSON-able values.
+    """
+
+    event: str
+    step: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The truth and the answers of one split, side by side, as arrays that metrics can count.
+
+    Attributes:
+        targets: (rows,) the truth; class indices int64 for classifiers, float64 for regression.
+        outputs: (rows, …) the answers; probabilities float64 (rows, classes) for classifiers.
+        labels: Class names in index order, for classifiers.
+    """
+
+    targets: NDArray[Any]
+    outputs: NDArray[Any]
+    labels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def worst(findings: Iterable[Finding]) -> Severity | None:
+    """The highest severity among the findings; None when there are none."""
+    return max((finding.severity for finding in findings), key=SEVERITIES.index, default=None)

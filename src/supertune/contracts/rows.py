@@ -1,0 +1,82 @@
+"""Rows: what every room may rely on about a table, the roles of its columns, and its encoded form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Label = str | int | float | bool
+"""A class label as the user wrote it; its JSON type is kept from the data to the predictions."""
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+class Rows(Protocol):
+    """What every room may rely on about a table of rows, without knowing how it is stored."""
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the user's columns, in order."""
+        ...
+
+    @property
+    def row_ids(self) -> IntArray:
+        """int64 (rows,): 0-based number of each row in the file it came from; stable through every step."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> list[Any]:
+        """All values of one column as Python objects."""
+        ...
+
+    def batches(self, size: int = 8192) -> Iterator[Mapping[str, list[Any]]]:
+        """The rows in order, as column → values, at most ``size`` rows at a time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which of the user's columns play which role.
+
+    Attributes:
+        text: One column or several, joined by `supertune.language.join_fields` (title, then body).
+        label: The column to learn, or None for rows that only need a prediction.
+        announcements: How the roles were found, one sentence each, for the user to read.
+    """
+
+    text: tuple[str, ...]
+    label: str | None = None
+    announcements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Features:
+    """Encoded rows, ragged and flat so that a million of them fit in memory.
+
+    Attributes:
+        tokens: Per-token columns, each (total tokens,), e.g. ``input_ids`` int32, ``token_type_ids`` int8.
+        offsets: int64 (items + 1,): item i owns ``tokens[...][offsets[i]:offsets[i + 1]]``.
+        targets: Per-item columns, each (items, …), e.g. ``labels`` int64; empty when there is nothing to learn.
+        rows: int64 (items,): the index of the row (within the table encoded) that each item came from.
+        full_lengths: int64 (items,): number of tokens before truncation, special tokens included.
+    """
+
+    tokens: Mapping[str, NDArray[Any]]
+    offsets: IntArray
+    targets: Mapping[str, NDArray[Any]]
+    rows: IntArray
+    full_lengths: IntArray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        """int64 (items,): number of tokens of each item after truncation."""
+        return np.diff(self.offsets)

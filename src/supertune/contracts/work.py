@@ -1,0 +1,161 @@
+"""Who does the work: predictors, tasks, strategies, and the consumers of the loop's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from supertune.contracts.results import Event, Outcome, Prediction
+from supertune.contracts.rows import Columns, Features, FloatArray, Label, Rows
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Predictor(Protocol):
+    """Anything that learns from rows and answers for rows without training a network."""
+
+    name: str
+
+    def fit(self, texts: Sequence[str], labels: Sequence[Label]) -> None:
+        """Learn from texts and their labels."""
+        ...
+
+    def predict(self, texts: Sequence[str]) -> FloatArray:
+        """Float64 (rows, classes): probabilities, classes in the order given at construction."""
+        ...
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a task puts on top of a pre-trained body.
+
+    Attributes:
+        auto_class: Name of the transformers class that opens body and head together.
+        config: Configuration entries it needs, e.g. ``num_labels`` and ``id2label``.
+    """
+
+    auto_class: str
+    config: Mapping[str, Any]
+
+
+class Task(Protocol):
+    """What is to be learned: how rows become tensors, what the loss is, how outputs become answers."""
+
+    name: str
+    columns: Columns
+
+    def fit_state(self, rows: Rows) -> None:
+        """Learn what the task must remember about the training rows (labels, scales)."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What `fit_state` learned, as JSON; saved beside the model."""
+        ...
+
+    def encode(
+        self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int, *, labelled: bool = True
+    ) -> Features:
+        """Rows as token features, with targets where ``labelled`` and the label column is there."""
+        ...
+
+    def head(self) -> Head:
+        """The head this task needs on the pre-trained body; valid after `fit_state`."""
+        ...
+
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(summed loss, number of supervised items): the loop divides by the true total of the step."""
+        ...
+
+    def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Raw outputs, float (items, …), without a loss."""
+        ...
+
+    def decode(self, outputs: NDArray[Any], features: Features) -> list[Prediction]:
+        """Raw outputs of all items as one prediction per row, in row order."""
+        ...
+
+    def outcome(self, outputs: NDArray[Any], features: Features) -> Outcome:
+        """What the metrics need to know of one predicted split."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics of this task, in the order to show them."""
+        ...
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The few scores that people look at first."""
+        ...
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that chooses the best epoch and heads the report."""
+        ...
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that learn at one rate.
+
+    Attributes:
+        names: Names as in ``model.named_parameters()``.
+        learning_rate: Peak rate.
+        weight_decay: Decoupled weight decay.
+    """
+
+    names: tuple[str, ...]
+    learning_rate: float
+    weight_decay: float
+
+
+class Strategy(Protocol):
+    """Which parameters learn, and at what rate."""
+
+    name: str
+
+    def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Freeze and inject; returns the model to train."""
+        ...
+
+    def phases(self) -> tuple[str, ...]:
+        """Names of the training phases, in order; most strategies have one."""
+        ...
+
+    def parameter_groups(
+        self, model: PreTrainedModel, learning_rate: float, weight_decay: float
+    ) -> list[ParameterGroup]:
+        """Every parameter that learns, each in exactly one group."""
+        ...
+
+    def frozen_prefix(self, model: PreTrainedModel) -> tuple[str, ...]:
+        """Names of the leading modules whose outputs never change, and may be cached."""
+        ...
+
+    def save(self, model: PreTrainedModel, folder: str) -> None:
+        """Write the trained weights and configuration so that plain transformers or peft opens them."""
+        ...
+
+    def default_learning_rate(self) -> float:
+        """The rate that was measured to work for this strategy."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A consumer's wish that training ends at this step boundary."""
+
+    reason: str
+
+
+class Consumer(Protocol):
+    """Watches training: progress, logs, validation, early stopping, checkpoints."""
+
+    def __call__(self, event: Event) -> Iterable[Event | Stop]:
+        """React to an event with further events, with a wish to stop, or with nothing."""
+        ...

@@ -1,0 +1,126 @@
+"""All that supertune knows about languages and scripts.
+
+Nothing here splits on white space alone, lower-cases Chinese, or knows only ASCII punctuation.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_KANA = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff]")
+_HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+_SAMPLE = 400
+
+
+@dataclass(frozen=True)
+class LanguageGuess:
+    """What language a set of texts is in.
+
+    Attributes:
+        language: ISO 639-1 code of the most frequent language, or ``und`` when there are no letters.
+        share: Part of the sampled texts that are in it, 0 to 1.
+    """
+
+    language: str
+    share: float
+
+
+def join_fields(fields: Sequence[object]) -> str:
+    """Several text fields of a row as one text: one per line, missing and blank ones left out."""
+    return "\n".join(text for field in fields if field is not None and (text := str(field)).strip())
+
+
+def is_blank(text: str) -> bool:
+    """True when nothing visible is in the text: white space of any script, controls, zero-width marks.
+
+    Characters that Python does not know yet count as visible: they are next year's emoji.
+    """
+    return all(unicodedata.category(character) in _INVISIBLE for character in text)
+
+
+def fold(text: str) -> str:
+    """The form under which two texts count as exactly the same: NFC, runs of white space as one space, stripped."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def has_unspaced_script(text: str) -> bool:
+    """True when the text holds characters of a script written without spaces between words."""
+    return bool(_HAN.search(text) or _KANA.search(text))
+
+
+def display_width(text: str) -> int:
+    """Columns the text takes on a terminal: full-width characters take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def shorten(text: str, width: int) -> str:
+    """The text on one line, cut to at most ``width`` terminal columns with an ellipsis."""
+    line = fold(text)
+    if display_width(line) <= width:
+        return line
+    kept, used = [], 1
+    for character in line:
+        used += display_width(character)
+        if used > width:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + "…"
+
+
+def language_of(text: str) -> str:
+    """ISO 639-1 code of one text's language, ``und`` when it has no letters.
+
+    Scripts that belong to one language decide by themselves: that is certain, and right for texts of two
+    characters. A text is Chinese when Han characters make up at least a fifth of its letters: one says as much
+    as several Latin ones, and Chinese texts are full of Latin product names. The rest is asked of py3langid.
+    """
+    letters = [character for character in text if character.isalpha()]
+    if not letters:
+        return "und"
+    han, kana, hangul = (len(pattern.findall(text)) for pattern in (_HAN, _KANA, _HANGUL))
+    others = len(letters) - han - kana - hangul
+    if kana and kana * 10 >= han:
+        return "ja"
+    if hangul > han:
+        return "ko"
+    if han * 4 >= others:
+        return "zh"
+    import py3langid
+
+    return str(py3langid.classify(text)[0])
+
+
+def guess_language(texts: Sequence[str]) -> LanguageGuess:
+    """The main language of a set of texts, from at most 400 of them spread evenly over the set.
+
+    Short Latin texts are hard to tell apart one by one, so texts of fewer than 40 letters that are not in a
+    script of their own are judged together with their neighbours.
+    """
+    step = max(1, len(texts) // _SAMPLE)
+    sample = [text for text in texts[::step] if not is_blank(text)][:_SAMPLE]
+    counts: Counter[str] = Counter()
+    pending: list[str] = []
+    for text in sample:
+        if has_unspaced_script(text) or _HANGUL.search(text):
+            counts[language_of(text)] += 1
+            continue
+        pending.append(text)
+        if sum(map(len, pending)) >= 200:
+            counts[language_of("\n".join(pending))] += len(pending)
+            pending.clear()
+    if pending:
+        counts[language_of("\n".join(pending))] += len(pending)
+    counts.pop("und", None)
+    if not counts:
+        return LanguageGuess("und", 0.0)
+    language, count = counts.most_common(1)[0]
+    return LanguageGuess(language, count / counts.total())
