@@ -1,0 +1,212 @@
+"""A report's contents as one HTML file."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from supertune.contracts import (
+    SEVERITIES,
+    Finding,
+    Grid,
+    HeatMap,
+    Histogram,
+    IntervalChart,
+    LineChart,
+    Paragraph,
+    Quote,
+    Score,
+    Section,
+)
+from supertune.runs.manifest import Status
+from supertune.runs.report.pictures import draw
+from supertune.runs.report.text import cut
+from supertune.runs.report.words import WORDS, Language, Words
+from supertune.runs.score_text import interval_text, plain_number, score_text, value_text
+
+LONGEST_TEXT = 2000
+"""Characters of one text that are shown; what is cut is counted."""
+
+_LONGEST_CELL = 160
+_ROWS_NAMED = 10
+
+# A number and its per cent sign stay on one line.
+_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
+
+_PICTURES = (LineChart, Histogram, HeatMap, IntervalChart)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report says. Texts may come from anywhere: nothing in them can leave its place.
+
+    Attributes:
+        title: Heads the page and names the browser's tab.
+        verdict: One paragraph in plain words: how good it is and how sure we are.
+        headline: Metric → score, the most important first.
+        baselines: Name of a baseline → its scores under the same metric names.
+        sections: Pictures, tables and quotes, in the order to show them.
+        findings: What the data gate found.
+        rows: How many rows the gate looked at.
+        facts: What was used: name → value.
+        status: How the run stands; anything but ``done`` is said at the top.
+        language: Language of the fixed words.
+    """
+
+    title: str
+    verdict: str
+    headline: Mapping[str, Score]
+    baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    sections: tuple[Section, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    rows: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
+    status: Status = "done"
+    language: Language = "en"
+
+
+@dataclass(frozen=True)
+class _Headline:
+    name: str
+    score: Score
+    beside: Mapping[str, Score]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    text: str
+    interval: str = ""
+    signature: str = ""
+    mark: int | None = None
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class _Table:
+    header: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[_Cell, ...], ...]
+    caption: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block ready for the template, which chooses by ``kind``."""
+
+    kind: str
+    content: Any
+
+
+def render_report(report: Report) -> str:
+    """The report as one HTML file: no script, nothing to load, the same bytes for the same contents."""
+    words = WORDS[report.language]
+    template = _environment(report.language).get_template("report.html.jinja")
+    return template.render(
+        report=report,
+        words=words,
+        style=Markup(_resource("report.css")),
+        headlines=_headlines(report, words),
+        warnings=_warnings(report),
+        sections=[(section.title, list(_blocks(section, words))) for section in report.sections],
+        findings=sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity), reverse=True),
+        named=_ROWS_NAMED,
+    )
+
+
+def _resource(name: str) -> str:
+    return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment(language: Language) -> jinja2.Environment:
+    """Escapes every value, and before that cuts it and takes out what no page can hold."""
+    words = WORDS[language]
+
+    def shown(value: object, limit: int = LONGEST_TEXT) -> object:
+        if not isinstance(value, str) or isinstance(value, Markup):
+            return value
+        return cut(value, limit, words.more_characters)
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        finalize=shown,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        value=value_text,
+        interval=interval_text,
+        score=score_text,
+        count=lambda number: f"{number:,}",
+        prose=lambda text: _BEFORE_PERCENT.sub("\u00a0%", text),
+        cell=lambda value: shown(value, _LONGEST_CELL),
+    )
+    return environment
+
+
+def _headlines(report: Report, words: Words) -> list[_Headline]:
+    return [
+        _Headline(
+            name=words.metrics.get(metric, metric),
+            score=score,
+            beside={name: scores[metric] for name, scores in report.baselines.items() if metric in scores},
+        )
+        for metric, score in report.headline.items()
+    ]
+
+
+def _warnings(report: Report) -> list[str]:
+    """Every warning of a headline score once, in order."""
+    scores = itertools.chain(report.headline.values(), *(one.values() for one in report.baselines.values()))
+    return list(dict.fromkeys(score.warning for score in scores if score.warning))
+
+
+def _blocks(section: Section, words: Words) -> Iterator[_Block]:
+    """The section's blocks; pictures that follow each other stand side by side."""
+    for kind, group in itertools.groupby(section.blocks, key=_kind):
+        if kind == "pictures":
+            yield _Block(kind, [draw(one, words) for one in group if isinstance(one, _PICTURES)])
+            continue
+        for block in group:
+            yield _Block(kind, _table(block) if isinstance(block, Grid) else block)
+
+
+def _kind(block: object) -> str:
+    if isinstance(block, _PICTURES):
+        return "pictures"
+    return {Paragraph: "paragraph", Grid: "table", Quote: "quote"}[type(block)]
+
+
+def _table(grid: Grid) -> _Table:
+    notes: list[str] = []
+    rows = tuple(tuple(_cell(cell, notes) for cell in row) for row in grid.rows)
+    columns = zip(*rows, strict=True) if rows else [() for _ in grid.header]
+    numeric = tuple(bool(column) and all(cell.numeric for cell in column) for column in columns)
+    return _Table(grid.header, numeric, rows, grid.caption, tuple(notes))
+
+
+def _cell(value: str | int | float | Score, notes: list[str]) -> _Cell:
+    if isinstance(value, Score):
+        if value.warning and value.warning not in notes:
+            notes.append(value.warning)
+        return _Cell(
+            value_text(value),
+            interval_text(value),
+            value.signature,
+            notes.index(value.warning) + 1 if value.warning else None,
+            numeric=True,
+        )
+    if isinstance(value, str):
+        return _Cell(value)
+    return _Cell(plain_number(value), numeric=True)
