@@ -1,0 +1,19 @@
+"""Tasks: how rows become tensors, what is learned from them, and how outputs become answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from supertune.contracts import Task
+from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text, token_lengths
+
+TASKS = {"classification": ClassificationTask}
+
+
+def task_from_state(name: str, state: Mapping[str, Any]) -> Task:
+    """The task that was saved with a model."""
+    return TASKS[name].from_state(state)
+
+
+__all__ = ["TASKS", "UNLABELLED", "ClassificationTask", "label_text", "task_from_state", "token_lengths"]

@@ -1,0 +1,81 @@
+"""Batches of rows of like length, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supertune.contracts import Features, IntArray
+from supertune.train.randomness import generator
+
+if TYPE_CHECKING:
+    import torch
+
+_BUCKET = 50
+"""Batches per bucket: enough that rows of a bucket differ little in length, few enough that order stays random."""
+
+
+def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> dict[str, torch.Tensor]:
+    """The named items as one batch: token columns padded on the right to the longest, plus ``attention_mask``.
+
+    Returns:
+        Token columns int64 (items, longest), ``attention_mask`` int64 of that shape, targets (items, …).
+    """
+    import torch
+
+    starts = features.offsets[items]
+    lengths = features.offsets[items + 1] - starts
+    positions = np.arange(int(lengths.max(initial=1)))
+    mask = positions < lengths[:, None]
+    batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
+    for name, flat in features.tokens.items():
+        padded = np.full(mask.shape, padding.get(name, 0), np.int64)
+        padded[mask] = flat[(starts[:, None] + positions)[mask]]
+        batch[name] = torch.from_numpy(padded)
+    for name, values in features.targets.items():
+        batch[name] = torch.from_numpy(values[items])
+    return batch
+
+
+def epoch_order(lengths: IntArray, batch_size: int, seed: int, epoch: int) -> list[IntArray]:
+    """The items of each batch of one epoch.
+
+    Items are shuffled, cut into buckets of 50 batches, sorted by length within a bucket and cut into batches,
+    whose order is shuffled: most padding disappears (random batches of 16 pad about 60 % on film-review
+    sentences), while every epoch mixes its batches anew. Every item is in exactly one batch; the last batch may
+    be smaller.
+    """
+    random = generator(seed, "order", epoch)
+    shuffled = random.permutation(len(lengths))
+    span = batch_size * _BUCKET
+    batches: list[NDArray[np.int64]] = []
+    for start in range(0, len(shuffled), span):
+        bucket = shuffled[start : start + span]
+        bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+        batches += [bucket[at : at + batch_size] for at in range(0, len(bucket), batch_size)]
+    return [batches[index] for index in random.permutation(len(batches))]
+
+
+def sequential_order(lengths: IntArray, batch_size: int) -> Iterator[IntArray]:
+    """The items of each batch for prediction, the longest first, so that memory peaks at once and not late."""
+    order = np.argsort(-lengths, kind="stable")
+    for at in range(0, len(order), batch_size):
+        yield order[at : at + batch_size]
+
+
+def take(features: Features, items: IntArray) -> Features:
+    """The named items as features of their own; ``rows`` still point into the table that was encoded."""
+    lengths = features.lengths[items]
+    # The position of every token taken: where its item begins, plus how far it is into its item.
+    begins = np.repeat(features.offsets[items] - (np.cumsum(lengths) - lengths), lengths)
+    positions = begins + np.arange(int(lengths.sum()))
+    return Features(
+        tokens={name: flat[positions] for name, flat in features.tokens.items()},
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        targets={name: values[items] for name, values in features.targets.items()},
+        rows=features.rows[items],
+        full_lengths=features.full_lengths[items],
+    )
