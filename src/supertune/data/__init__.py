@@ -1,0 +1,29 @@
+"""Rows before they are tensors: read them, find their columns, check them, split them."""
+
+from __future__ import annotations
+
+from supertune.data.check import CHECKS, Check, CheckInput, leaked_rows, run_checks
+from supertune.data.columns import infer_columns, set_aside_unlabelled
+from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
+from supertune.data.split import complete_splits, split_table
+from supertune.data.table import BadRow, Step, Table
+
+__all__ = [
+    "CHECKS",
+    "READERS",
+    "BadRow",
+    "Check",
+    "CheckInput",
+    "OnBadRow",
+    "Progress",
+    "Step",
+    "Table",
+    "complete_splits",
+    "infer_columns",
+    "leaked_rows",
+    "read",
+    "read_splits",
+    "run_checks",
+    "set_aside_unlabelled",
+    "split_table",
+]

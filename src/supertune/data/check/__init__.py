@@ -1,0 +1,46 @@
+"""The gate: what is wrong with the data, told before anything is trained on it.
+
+A check is one function from a `CheckInput` to findings, in a file of its own, with its line in `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+from supertune.contracts import Finding
+from supertune.data.check.empty_rows import check_empty_rows
+from supertune.data.check.exact_duplicates import check_exact_duplicates
+from supertune.data.check.imbalance import check_imbalance
+from supertune.data.check.input import Check, CheckInput
+from supertune.data.check.label_conflicts import check_label_conflicts
+from supertune.data.check.leakage import check_leakage, leaked_rows
+from supertune.data.check.rare_classes import check_rare_classes
+from supertune.data.check.truncation import check_truncation
+from supertune.errors import UserError
+
+__all__ = ["CHECKS", "Check", "CheckInput", "leaked_rows", "run_checks"]
+
+CHECKS: dict[str, Check] = {
+    "empty-rows": check_empty_rows,
+    "exact-duplicates": check_exact_duplicates,
+    "label-conflicts": check_label_conflicts,
+    "leakage": check_leakage,
+    "imbalance": check_imbalance,
+    "rare-classes": check_rare_classes,
+    "truncation": check_truncation,
+}
+
+
+def run_checks(check_input: CheckInput, only: Collection[str] | None = None) -> list[Finding]:
+    """Run the checks, all or those named, and give their findings in the order of `CHECKS`, then of the splits.
+
+    Raises:
+        UserError: A name in ``only`` is no check.
+    """
+    for name in only or ():
+        if name not in CHECKS:
+            close = difflib.get_close_matches(name, CHECKS, 1)
+            meant = f"did you mean {close[0]!r}? " if close else ""
+            raise UserError(f"there is no check {name!r}", fix=f"{meant}Checks are: {', '.join(CHECKS)}")
+    return [finding for name, check in CHECKS.items() if only is None or name in only for finding in check(check_input)]

@@ -1,0 +1,54 @@
+"""The same text with different labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supertune.contracts import Finding
+from supertune.data.check.input import CheckInput
+from supertune.data.check.labels import MISSING
+from supertune.data.check.wording import counted, more_than_one_in_twenty, percent, within
+
+
+def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
+    """Find rows whose folded text has another label elsewhere, in their own split or in another."""
+    contradictory = _contradictory_texts(check_input)
+    findings = []
+    for split, table in check_input.splits.items():
+        rows = check_input.texts.shared(split)
+        rows = rows[check_input.labels.of[split][rows] != MISSING]
+        texts = check_input.texts.of[split][rows]
+        involved = contradictory[texts]
+        rows, groups = rows[involved], len(np.unique(texts[involved]))
+        if not len(rows):
+            continue
+        have = "has" if groups == 1 else "have"
+        between = " within it or between splits" if len(check_input.splits) > 1 else ""
+        findings.append(
+            Finding(
+                check="label-conflicts",
+                severity="error" if more_than_one_in_twenty(len(rows), len(table)) else "warning",
+                split=split,
+                rows=check_input.row_numbers(split, rows),
+                message=f"{counted(groups, 'text')}{within(split)} {have} contradictory labels{between}, "
+                f"in {counted(len(rows), 'row')} ({percent(len(rows), len(table))})",
+                fix="decide on one label for each of these texts, or remove their rows",
+            )
+        )
+    return findings
+
+
+def _contradictory_texts(check_input: CheckInput) -> NDArray[np.bool_]:
+    """Bool (text groups,): True where the rows of a text do not all have the same label."""
+    count = check_input.texts.count
+    lowest = np.full(count, np.iinfo(np.int32).max, np.int32)
+    highest = np.full(count, MISSING, np.int32)
+    for split in check_input.splits:
+        rows = check_input.texts.shared(split)
+        labels = check_input.labels.of[split][rows]
+        labelled = labels != MISSING
+        texts = check_input.texts.of[split][rows][labelled]
+        np.minimum.at(lowest, texts, labels[labelled])
+        np.maximum.at(highest, texts, labels[labelled])
+    return lowest < highest

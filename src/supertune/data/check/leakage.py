@@ -1,0 +1,72 @@
+"""Rows of one split that stand in another, so that a score would reward remembering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from supertune.contracts import Columns, Finding, IntArray
+from supertune.data.check.input import CheckInput
+from supertune.data.check.texts import TextGroups, group_texts
+from supertune.data.check.wording import counted, more_than_one_in_twenty, percent
+from supertune.data.table import Table
+
+_SEEN_BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+
+
+def check_leakage(check_input: CheckInput) -> list[Finding]:
+    """Find validation rows whose folded text is in train, and test rows whose text is in train or validation.
+
+    Only where the user gave the splits: those that supertune cuts share nothing.
+    """
+    if not check_input.given_splits:
+        return []
+    findings = []
+    for split, (rows, sources) in _leaked(check_input.texts).items():
+        if not len(rows):
+            continue
+        total = len(check_input.splits[split])
+        where = " and ".join(f"{count:,} in {source}" for source, count in sources.items() if count)
+        findings.append(
+            Finding(
+                check="leakage",
+                severity="error" if more_than_one_in_twenty(len(rows), total) else "warning",
+                split=split,
+                rows=check_input.row_numbers(split, rows),
+                message=f"{counted(len(rows), f'{split} row')} ({percent(len(rows), total)}) can also be found "
+                f"elsewhere: {where}",
+                fix=f"remove these rows from {split} or from the other file; "
+                "scores without them stand beside the others",
+            )
+        )
+    return findings
+
+
+def leaked_rows(splits: Mapping[str, Table], columns: Columns) -> dict[str, IntArray]:
+    """Which rows of validation and test can also be found in a split that was looked at before.
+
+    For validation that is train; for test it is train and validation.
+
+    Returns:
+        ``validation`` and ``test``, as far as they are among the splits → int64, ascending indices into the table.
+    """
+    return {split: rows for split, (rows, _) in _leaked(group_texts(splits, columns.text)).items()}
+
+
+def _leaked(texts: TextGroups) -> dict[str, tuple[IntArray, dict[str, int]]]:
+    """Held-out split → indices of its leaked rows, and how many of them are in which earlier split."""
+    present = {split: np.zeros(texts.count, bool) for split in texts.of}
+    for split, found in present.items():
+        found[texts.of[split][texts.shared(split)]] = True
+    leaked = {}
+    for split, earlier in _SEEN_BEFORE.items():
+        if split not in texts.of:
+            continue
+        rows = texts.shared(split)
+        groups = texts.of[split][rows]
+        inside = {source: present[source][groups] for source in earlier if source in present}
+        counts = {source: int(np.count_nonzero(found)) for source, found in inside.items()}
+        anywhere = np.logical_or.reduce([np.zeros(len(rows), bool), *inside.values()])
+        leaked[split] = rows[anywhere], counts
+    return leaked

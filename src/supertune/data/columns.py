@@ -1,0 +1,297 @@
+"""Which column is the text and which the label: by name, then by shape, and by asking when neither decides."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from supertune.contracts import Columns
+from supertune.data import names
+from supertune.data.arrays import Kind, kind_of_type
+from supertune.data.table import Table
+from supertune.errors import UserError
+from supertune.language import display_width, has_unspaced_script, is_blank, shorten
+
+_SAMPLE_ROWS = 10_000
+_NEAR_UNIQUE = 0.8
+_ENOUGH_ROWS = 20
+_MANY_CLASSES = 200
+_FREE_TEXT_WIDTH = 12
+_CLEARLY_LONGER = 2.0
+_KIND_NAMES: dict[Kind, str] = {
+    "empty": "nothing but empty values",
+    "boolean": "true/false",
+    "integer": "integers",
+    "number": "numbers with fractions",
+    "text": "text",
+    "nested": "lists or objects",
+    "other": "values of another type",
+}
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """What a sample of a column looks like."""
+
+    name: str
+    kind: Kind
+    filled: int
+    distinct: int
+    width: float
+    spaced: float
+    examples: tuple[str, ...]
+
+    @property
+    def near_unique(self) -> bool:
+        return self.filled >= _ENOUGH_ROWS and self.distinct > _NEAR_UNIQUE * self.filled
+
+    @property
+    def could_be_label(self) -> bool:
+        """Few values that come back."""
+        return (
+            self.kind in ("text", "integer", "boolean")
+            and 2 <= self.distinct <= _MANY_CLASSES
+            and not self.near_unique
+            and (self.filled < _ENOUGH_ROWS or self.distinct <= self.filled / 2)
+        )
+
+    @property
+    def could_be_text(self) -> bool:
+        return self.kind == "text" and (self.distinct > 1 or self.filled == 1)
+
+    @property
+    def is_free_text(self) -> bool:
+        """Words, and hardly ever the same: neither a class name nor an identifier."""
+        return (
+            self.could_be_text
+            and self.width >= _FREE_TEXT_WIDTH
+            and self.spaced >= 0.3
+            and self.distinct > self.filled / 5
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({_KIND_NAMES[self.kind]}, e.g. {', '.join(self.examples)})"
+
+
+def infer_columns(
+    table: Table,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    need_label: bool = True,
+) -> Columns:
+    """Find the text and the label column, or check the ones that were named.
+
+    Plain names (``text``, ``label``, ``文本``, ``标签``) come first, then usual ones (``review``,
+    ``intent``, ``评论``), then names that contain one of those, then shape: the longest free text, the one column
+    of few values. A title is joined to its body. A sample of at most 10,000 rows, spread evenly, is looked at.
+
+    Args:
+        table: The rows.
+        text: The text column or columns; found when None.
+        label: The label column; found when None.
+        need_label: Without a label column, or with several that would do, raise an error; else the label is None.
+
+    Raises:
+        UserError: A named column is missing or of the wrong kind, or the choice is not clear.
+    """
+    named = (text,) if isinstance(text, str) else tuple(text or ())
+    for column, option in [*((name, "--text") for name in named), *([(label, "--label")] if label else [])]:
+        _require(table, column, option)
+    profiles = _profiles(table)
+    by_name = {profile.name: profile for profile in profiles}
+    for name in named:
+        _check_text(by_name[name], table.source)
+    if label in named:
+        raise UserError(f"column {label!r} cannot be both text and label", where=table.source, fix="name two columns")
+    announcements: list[str] = []
+    free = [profile for profile in profiles if profile.name not in named and profile.name != label]
+    found = by_name[label] if label else _label_by_name(free, table.source, need_label)
+    if not named:
+        rest = [profile for profile in free if profile is not found]
+        named, how = _find_text(rest, table.source)
+        announcements.append(f"text: {' + '.join(map(repr, named))} ({how})")
+    if found is None and need_label:
+        found = _label_by_shape([profile for profile in free if profile.name not in named], table.source)
+        announcements.append(f"label: {found.name!r} (the one column of few values: {', '.join(found.examples)})")
+    elif found is not None and not label:
+        announcements.append(f"label: {found.name!r} (by its name; values such as {', '.join(found.examples)})")
+    if found is not None:
+        _check_label(found, table.source)
+    return Columns(named, found.name if found else None, tuple(announcements))
+
+
+def set_aside_unlabelled(table: Table, label: str) -> tuple[Table, Table]:
+    """The rows that have a label, and those whose label is missing, empty or blank."""
+    missing = np.fromiter(
+        (_is_missing(value) for batch in table.batches(columns=(label,)) for value in batch[label]),
+        bool,
+        len(table),
+    )
+    parameters = {"label": label}
+    unlabelled = table.select(np.flatnonzero(missing), step="unlabelled", parameters=parameters)
+    if not missing.any():
+        return table, unlabelled
+    reason = f"{int(missing.sum()):,} rows have no label"
+    labelled = table.select(np.flatnonzero(~missing), step="labelled", parameters=parameters, reason=reason)
+    return labelled, unlabelled
+
+
+def _is_missing(value: object) -> bool:
+    if isinstance(value, str):
+        # A letter or digit in front settles it for nearly every label; looking closer is ten times slower.
+        return not value[:1].isalnum() and is_blank(value)
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+# ---------------------------------------------------------------- looking at the columns
+
+
+def _profiles(table: Table) -> list[_Profile]:
+    count = min(len(table), _SAMPLE_ROWS)
+    positions = np.linspace(0, len(table) - 1, count).round().astype(np.int64)
+    sample = table.select(positions, step="sample")
+    columns: dict[str, list[object]] = {name: [] for name in table.column_names}
+    for batch in sample.batches():
+        for name, values in batch.items():
+            columns[name] += [value for value in values if not _is_missing(value)]
+    return [_profile(name, kind_of_type(table.schema.field(name).type), columns[name]) for name in table.column_names]
+
+
+def _profile(name: str, kind: Kind, values: Sequence[object]) -> _Profile:
+    shown = [str(value) for value in values]
+    counts = Counter(shown)
+    examples = tuple(repr(shorten(v, 24)) if kind == "text" else shorten(v, 24) for v, _ in counts.most_common(3))
+    filled = max(1, len(shown))
+    spaced = sum(any(map(str.isspace, value)) or has_unspaced_script(value) for value in shown) / filled
+    return _Profile(name, kind, len(shown), len(counts), sum(map(display_width, shown)) / filled, spaced, examples)
+
+
+# ---------------------------------------------------------------- choosing
+
+
+def _label_by_name(profiles: Sequence[_Profile], source: str, need_label: bool) -> _Profile | None:
+    """The label by its name; None when no name speaks for one."""
+    plain = [profile for profile in profiles if names.normal(profile.name) in names.PLAIN_LABEL_NAMES]
+    usual = [profile for profile in profiles if names.normal(profile.name) in names.LABEL_NAMES]
+    part = [profile for profile in profiles if names.words(profile.name) & names.LABEL_NAMES]
+    for tier, test in ((plain, _anything), (usual, _may_be_label), (part, _may_be_label)):
+        fitting = [profile for profile in tier if test(profile)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            if need_label:
+                raise _ambiguous("label", fitting, source)
+            return None
+    return None
+
+
+def _label_by_shape(profiles: Sequence[_Profile], source: str) -> _Profile:
+    fitting = [profile for profile in profiles if profile.could_be_label]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise _ambiguous("label", fitting, source)
+    shown = "; ".join(map(str, profiles)) if profiles else "there is no other column than the text"
+    raise UserError(f"no column looks like a label: {shown}", where=source, fix="name it with --label NAME")
+
+
+def _find_text(profiles: Sequence[_Profile], source: str) -> tuple[tuple[str, ...], str]:
+    """The text columns, and how they were found."""
+    plain = [profile for profile in profiles if names.normal(profile.name) in names.PLAIN_TEXT_NAMES]
+    usual = [profile for profile in profiles if names.normal(profile.name) in names.TEXT_NAMES]
+    title = [profile for profile in profiles if names.normal(profile.name) in names.TITLE_NAMES]
+    part = [profile for profile in profiles if names.words(profile.name) & names.TEXT_NAMES]
+    for tier, test in ((plain, _may_be_text), (usual, _may_be_text), (title, _is_free_text), (part, _may_be_text)):
+        fitting = [profile for profile in tier if test(profile)]
+        if len(fitting) == 1:
+            return _with_title(fitting[0], title)
+        if fitting:
+            raise _ambiguous("text", fitting, source)
+    fitting = sorted((p for p in profiles if p.is_free_text), key=lambda profile: -profile.width)
+    if len(fitting) == 1 or (fitting and fitting[0].width >= _CLEARLY_LONGER * fitting[1].width):
+        return (fitting[0].name,), "the longest free text"
+    if fitting:
+        raise _ambiguous("text", fitting, source)
+    if len(strings := [profile for profile in profiles if profile.could_be_text]) == 1:
+        return (strings[0].name,), "the only column of text"
+    shown = "; ".join(map(str, profiles)) if profiles else "there is no other column than the label"
+    raise UserError(f"no column looks like text: {shown}", where=source, fix="name it with --text NAME")
+
+
+def _with_title(body: _Profile, titles: Sequence[_Profile]) -> tuple[tuple[str, ...], str]:
+    free = [title for title in titles if title.is_free_text and title is not body]
+    if len(free) == 1 and names.normal(body.name) in names.BODY_NAMES:
+        return (free[0].name, body.name), "by their names, title and body joined"
+    return (body.name,), "by its name"
+
+
+def _anything(profile: _Profile) -> bool:
+    return True
+
+
+def _may_be_label(profile: _Profile) -> bool:
+    return profile.could_be_label
+
+
+def _may_be_text(profile: _Profile) -> bool:
+    return profile.could_be_text
+
+
+def _is_free_text(profile: _Profile) -> bool:
+    return profile.is_free_text
+
+
+def _ambiguous(role: str, profiles: Sequence[_Profile], source: str) -> UserError:
+    shown = "; ".join(map(str, profiles))
+    return UserError(
+        f"{len(profiles)} columns could be the {role}: {shown}",
+        where=source,
+        fix=f"name the one you mean with --{role} NAME",
+    )
+
+
+# ---------------------------------------------------------------- checking
+
+
+def _require(table: Table, name: str, option: str) -> None:
+    if name in table.column_names:
+        return
+    known = {names.normal(column): column for column in table.column_names}
+    close = difflib.get_close_matches(names.normal(name), known, n=1)
+    hint = f"did you mean {option} {known[close[0]]!r}? " if close else ""
+    raise UserError(
+        f"has no column {name!r}",
+        where=table.source,
+        fix=f"{hint}its columns are {', '.join(map(repr, table.column_names))}",
+    )
+
+
+def _check_text(profile: _Profile, source: str) -> None:
+    if profile.kind != "text":
+        raise UserError(
+            f"holds {_KIND_NAMES[profile.kind]}, not text (e.g. {', '.join(profile.examples) or 'none'})",
+            where=f"{source}, column {profile.name!r}",
+            fix="name a column of text with --text NAME",
+        )
+
+
+def _check_label(profile: _Profile, source: str) -> None:
+    """Refuse what cannot be a class: fractions, lists, free text, identifiers."""
+    where = f"{source}, column {profile.name!r}"
+    fix = "name another column with --label NAME"
+    shown = ", ".join(profile.examples)
+    if profile.kind == "number":
+        fix = "write classes as text or integers; numbers to be predicted need --task regression"
+        raise UserError(f"a class label cannot be a number with a fraction (e.g. {shown})", where=where, fix=fix)
+    if profile.kind not in ("text", "integer", "boolean"):
+        shown = f" (e.g. {shown})" if shown else ""
+        raise UserError(f"holds {_KIND_NAMES[profile.kind]}{shown}, not class labels", where=where, fix=fix)
+    if profile.near_unique:
+        what = f"{profile.distinct:,} of {profile.filled:,} labels differ (e.g. {shown}): these are not classes"
+        raise UserError(what, where=where, fix=fix)

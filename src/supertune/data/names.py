@@ -1,0 +1,61 @@
+"""What people call their columns, in English and Chinese."""
+
+from __future__ import annotations
+
+import re
+
+PLAIN_TEXT_NAMES = frozenset({"text", "texts", "文本"})
+PLAIN_LABEL_NAMES = frozenset({"label", "labels", "标签"})
+TEXT_NAMES = PLAIN_TEXT_NAMES | {
+    *("sentence", "review", "message", "content", "body", "comment", "tweet", "question", "query", "utterance"),
+    *("document", "article", "post", "description", "feedback", "ticket", "email", "news", "passage", "paragraph"),
+    *("input", "prompt", "story", "snippet", "sms", "complaint", "transcript", "request"),
+    *("内容", "正文", "评论", "评价", "句子", "消息", "问题", "留言", "文章", "弹幕", "微博", "新闻", "反馈", "对话"),
+    *("文字", "原文", "描述", "摘要", "工单", "咨询", "短信", "投诉"),
+}
+TITLE_NAMES = frozenset({"title", "subject", "headline", "heading", "标题", "主题", "题目"})
+BODY_NAMES = frozenset(
+    {
+        *("body", "content", "text", "description", "message", "article", "review", "abstract", "post", "comment"),
+        *("正文", "内容", "文本", "描述", "评论", "文章", "摘要", "留言"),
+    }
+)
+LABEL_NAMES = PLAIN_LABEL_NAMES | {
+    *("intent", "category", "class", "sentiment", "target", "topic", "y", "tag", "emotion", "polarity", "gold"),
+    *("rating", "stars", "type", "is_spam", "spam", "toxic", "answer", "output", "department", "priority"),
+    *("类别", "意图", "情感", "分类", "类型", "情绪", "主题", "极性", "评分", "标注", "星级", "类目"),
+}
+_OTHER_NAMES = frozenset(
+    {
+        *("id", "idx", "index", "uid", "uuid", "guid", "date", "time", "timestamp", "created", "user", "author"),
+        *("file", "split", "source", "lang", "language", "score", "url", "name", "key", "value", "premise"),
+        *("hypothesis", "context", "response", "编号", "序号", "日期", "时间", "用户", "来源", "语言", "姓名"),
+    }
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_LONGEST_NAME = 20
+_MOST_WORDS = 3
+_HAN_RUN = re.compile(r"[\u4e00-\u9fff]+")
+
+
+def normal(name: str) -> str:
+    """The name as it is compared: without case and outer white space."""
+    return name.strip().casefold()
+
+
+def words(name: str) -> frozenset[str]:
+    """The words of a compound name: ``reviewText``, ``review_text`` and ``review text`` have the same two.
+
+    Chinese has no spaces between words: every run of two to four characters counts as one.
+    """
+    latin = {word.casefold() for word in _WORD.findall(name) if len(word) > 1}
+    runs = _HAN_RUN.findall(name)
+    parts = {run[i : i + size] for run in runs for size in (2, 3, 4) for i in range(len(run) - size + 1)}
+    return frozenset(latin | parts)
+
+
+def is_known_name(name: str) -> bool:
+    """True when a column is likely to be called that."""
+    known = TEXT_NAMES | TITLE_NAMES | LABEL_NAMES | _OTHER_NAMES
+    is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS
+    return normal(name) in known or (is_short and bool(words(name) & known))
