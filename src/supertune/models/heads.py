@@ -1,0 +1,58 @@
+"""A pre-trained body with a task's head on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from supertune.contracts import Head
+from supertune.errors import UserError
+from supertune.models.loading import check_body_loaded, quiet_loading
+from supertune.models.source import ModelSource
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_HEADS = ("classifier", "pooler", "score", "qa_outputs", "pre_classifier", "classification_head", "dense")
+"""Modules that transformers puts on a body for a task, by whatever name; these may be newly initialised."""
+
+
+def load_with_head(source: ModelSource, head: Head) -> PreTrainedModel:
+    """Open the model with the head's class, in fp32, in evaluation mode.
+
+    A head that the folder has no weights for is drawn from torch's global generator: seed it first.
+
+    Raises:
+        UserError: The architecture has no such head, or weights of the body are missing or do not fit.
+    """
+    import torch
+    import transformers
+    from transformers import AutoConfig
+
+    auto_class: Any = getattr(transformers, head.auto_class)
+    with quiet_loading(source):
+        config = AutoConfig.from_pretrained(
+            source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True, **head.config
+        )
+        try:
+            model, info = auto_class.from_pretrained(
+                source.folder,
+                config=config,
+                dtype=torch.float32,
+                trust_remote_code=source.trust_remote_code,
+                local_files_only=True,
+                use_safetensors=any(source.folder.glob("*.safetensors")),
+                # A head for other labels is drawn anew; a body that does not fit is refused below.
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        except ValueError as error:
+            if "Unrecognized configuration class" not in str(error):
+                raise
+            raise UserError(
+                f"a model of type {config.model_type!r} has no {head.auto_class}",
+                where=str(source.folder),
+                fix="choose an encoder such as minilm or e5-multilingual",
+            ) from error
+    check_body_loaded(info, _HEADS, where=str(source.folder))
+    opened: PreTrainedModel = model.eval()
+    return opened

@@ -1,0 +1,92 @@
+"""Tokenizers that cut and pad only when told to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supertune.errors import UserError
+from supertune.models.loading import quiet_loading
+from supertune.models.source import ModelSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+USUAL_MAX_LENGTH = 256
+"""Tokens per text unless asked for otherwise: long enough for most messages, and quick on a processor."""
+
+# What the constructor remembers of the file's own cutting and padding, and of how it was opened.
+_LEFT_OVER = (
+    "max_length",
+    "stride",
+    "truncation_strategy",
+    "pad_to_multiple_of",
+    "is_local",
+    "local_files_only",
+    "trust_remote_code",
+)
+
+
+def default_max_length(source: ModelSource) -> int:
+    """Tokens per text that suit most data: 256, or fewer where the model cannot take as many."""
+    return min(USUAL_MAX_LENGTH, source.max_positions)
+
+
+def load_tokenizer(source: ModelSource, *, max_length: int) -> PreTrainedTokenizerFast:
+    """The model's tokenizer, with nothing left of the cutting and padding that its file may ask for.
+
+    Some published files cut and pad to 128 tokens on their own. Here the raw tokenizer does neither, and
+    ``model_max_length`` is ``max_length``, which a saved copy keeps.
+
+    Args:
+        source: From `supertune.models.resolve`.
+        max_length: Tokens per text that the model is trained with, special tokens included.
+
+    Raises:
+        UserError: The model cannot take so many tokens, or its tokenizer is missing, damaged, or of the slow kind.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    if max_length > source.max_positions:
+        raise UserError(
+            f"{max_length} tokens are more than the model {source.name!r} can take ({source.max_positions})",
+            where="model.max_length",
+            fix=f"set it to at most {source.max_positions}",
+        )
+    fix = "get the tokenizer's files again, tokenizer.json among them"
+    try:
+        with quiet_loading(source):
+            tokenizer = AutoTokenizer.from_pretrained(
+                str(source.folder), local_files_only=True, trust_remote_code=source.trust_remote_code
+            )
+    # The tokenizers library raises bare Exception for a file it cannot read.
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"has a tokenizer that cannot be opened ({reason})", where=str(source.folder), fix=fix
+        ) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise UserError("has a tokenizer without character positions", where=str(source.folder), fix=fix)
+    _settle(tokenizer)
+    tokenizer.model_max_length = max_length
+    for key in _LEFT_OVER:
+        tokenizer.init_kwargs.pop(key, None)
+    # Texts that are too long are counted and reported by the checks, for all rows and not only the first.
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a tokenizer so that what opens it again neither cuts nor pads unless told to.
+
+    Every call with ``truncation`` or ``padding`` leaves both switched on in the raw tokenizer, and plain
+    ``save_pretrained`` would write that into ``tokenizer.json``.
+    """
+    _settle(tokenizer)
+    tokenizer.save_pretrained(str(folder))
+
+
+def _settle(tokenizer: PreTrainedTokenizerBase) -> None:
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
