@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,6 +25,24 @@ STRATEGIES = ("full",)
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: ``1e-4`` is a number (YAML 1.1 wants ``1.0e-4``), ``2024-01-31`` is a name."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as the base class has it
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith("timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would take for a number."""
+
+
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+for _yaml_class in (_Loader, _Dumper):
+    _yaml_class.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 class _Section(BaseModel):
@@ -181,24 +201,10 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
         if not equals or not key.strip():
             raise UserError(f"{assignment!r} is not key=value", where="--set", fix="write e.g. --set train.epochs=5")
         try:
-            values[key.strip()] = _plain_numbers(yaml.safe_load(text))
-        except yaml.YAMLError as error:
+            values[key.strip()] = yaml.load(text, Loader=_Loader)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UserError(f"the value of {key.strip()} is not YAML: {text!r}", where="--set") from error
     return values
-
-
-def _plain_numbers(value: object) -> object:
-    """``1e-4`` as a number: YAML 1.1 wants ``1.0e-4``, people do not."""
-    if isinstance(value, str):
-        try:
-            return float(value) if "e" in value.lower() and value[0] in "0123456789.+-" else value
-        except ValueError:
-            return value
-    if isinstance(value, list):
-        return [_plain_numbers(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain_numbers(item) for key, item in value.items()}
-    return value
 
 
 def load_config(path: Path) -> Config:
@@ -211,8 +217,8 @@ def load_config(path: Path) -> Config:
         content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = _plain_numbers(yaml.safe_load(text))
+        node = yaml.compose(text, Loader=_Loader)
+        document = yaml.load(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise UserError("is not UTF-8 text", where=str(path), fix="save the configuration as UTF-8") from error
     except yaml.YAMLError as error:
@@ -220,6 +226,9 @@ def load_config(path: Path) -> Config:
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise UserError(f"is not valid YAML: {problem}", where=f"{path}{line}", fix="mend the line") from error
+    except (ValueError, RecursionError) as error:
+        # A scalar that looks like a number and is none, or thousands of brackets.
+        raise UserError(f"is not valid YAML: {error}", where=str(path), fix="mend the value, or quote it") from error
     if not isinstance(document, dict):
         raise UserError("holds no sections", where=str(path), fix="write e.g.\ndata:\n  source: rows.csv")
     lines: dict[str, int] = {}
@@ -229,7 +238,8 @@ def load_config(path: Path) -> Config:
 
 
 def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) -> None:
-    if not isinstance(node, yaml.MappingNode):
+    # Sections and their keys; what lies deeper is no key of ours, and an alias can make it endless.
+    if not isinstance(node, yaml.MappingNode) or prefix.count(".") > 1:
         return
     for key, value in node.value:
         dotted = f"{prefix}{key.value}"
@@ -247,11 +257,13 @@ def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) ->
 def _absolute_paths(config: Config, folder: Path) -> dict[str, object]:
     named = {f"data.{key}": getattr(config.data, key) for key in ("source", "validation", "test")}
     named["model.name"] = config.model.name
-    return {
-        key: str((folder / value).resolve())
-        for key, value in named.items()
-        if value is not None and not Path(value).is_absolute() and (folder / value).exists()
-    }
+    found: dict[str, object] = {}
+    for key, value in named.items():
+        if value is not None and not Path(value).is_absolute():
+            with explained(folder / value):
+                if (folder / value).exists():
+                    found[key] = str((folder / value).resolve())
+    return found
 
 
 def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Config:
@@ -270,8 +282,16 @@ def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Conf
                 f"unknown key {key!r}", where=at, fix=f"did you mean {_closest(key, candidates)!r}?"
             ) from error
         reason = first["msg"][0].lower() + first["msg"][1:]
-        given = json.dumps(first["input"], ensure_ascii=False, default=str)
-        raise UserError(f"{key}: {given} does not fit: {reason}", where=at, fix=_describe(key)) from error
+        reason = "it is a section" if first["type"] == "model_type" else reason
+        told = f"{key}: {_shown(first['input'])} does not fit: {reason}"
+        raise UserError(told, where=at, fix=_describe(key)) from error
+
+
+def _shown(value: object) -> str:
+    """A value as YAML shows it; nested ones cut short, since aliases can make them huge or endless."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    flat = not any(isinstance(item, (list, dict)) for item in items)
+    return json.dumps(value, ensure_ascii=False, default=str) if flat else reprlib.repr(value)
 
 
 def _names() -> set[object]:
@@ -301,4 +321,5 @@ def dump_config(config: Config) -> str:
 
 def _yaml(value: object) -> str:
     # As the only item of a flow list a scalar stays on its line and a list keeps its brackets.
-    return yaml.safe_dump([value], allow_unicode=True, default_flow_style=True, width=1_000_000).strip()[1:-1]
+    text: str = yaml.dump([value], Dumper=_Dumper, allow_unicode=True, default_flow_style=True, width=1_000_000)
+    return text.strip()[1:-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _WIDE = 200
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Bar(Protocol):
@@ -51,22 +53,30 @@ class Console:
             stream = sys.stderr if self._stderr else sys.stdout
             # In a file or a pipe there is no width to keep to: tables stay on one line per row.
             width = None if stream.isatty() else _WIDE
-            self._rich = RichConsole(file=stream, highlight=False, soft_wrap=width is not None, width=width)
+            self._rich = RichConsole(
+                # Brackets and :words: in labels and texts are the user's own, not markup.
+                file=stream,
+                highlight=False,
+                markup=False,
+                emoji=False,
+                soft_wrap=width is not None,
+                width=width,
+            )
         return self._rich
 
     def say(self, text: str) -> None:
         """A line of information."""
         if not self.quiet:
-            self.rich.print(text, markup=False)
+            self.rich.print(_harmless(text))
 
     def heading(self, text: str) -> None:
         """A line that opens a stage of the work."""
         if not self.quiet:
-            self.rich.print(f"\n{text}", style="bold", markup=False)
+            self.rich.print(f"\n{_harmless(text)}", style="bold")
 
     def warn(self, text: str) -> None:
         """A line that must be seen, also when quiet."""
-        self.rich.print(f"warning: {text}", style="yellow", markup=False)
+        self.rich.print(f"warning: {_harmless(text)}", style="yellow")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
         """A table of short cells; the columns in ``right`` are aligned to the right."""
@@ -78,14 +88,14 @@ class Console:
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(header):
-            table.add_column(name, justify="right" if index in right else "left", overflow="fold")
+            table.add_column(Text(_harmless(name)), justify="right" if index in right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(_harmless(cell)) for cell in row))
         self.rich.print(table)
 
     @contextlib.contextmanager
     def progress(self, description: str, total: float) -> Iterator[Bar]:
-        """A bar with rate and time left while the block runs; off a terminal, one line at its end."""
+        """A bar with rate and time left while the block runs; off a terminal, nothing."""
         if self.quiet or not self.rich.is_terminal:
             yield _no_bar
             return
@@ -107,6 +117,11 @@ class Console:
                 bars.update(task, completed=done, note=note)
 
             yield bar
+
+
+def _harmless(text: str) -> str:
+    """The text without control characters: those in a user's file could repaint or retitle the terminal."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _no_bar(done: float, note: str = "") -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ def explained(path: Path) -> Iterator[None]:
             errno.EROFS: "the file system is read-only: choose another place",
             errno.ENOENT: "check the path",
             errno.EISDIR: "name a file, not a folder",
+            errno.EEXIST: "a file is where a folder should be: choose another place",
             errno.ENOTDIR: "a part of this path is a file, not a folder: check the path",
             errno.ENAMETOOLONG: "choose a shorter name",
         }
@@ -81,7 +83,8 @@ def atomic_file(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary neighbour folder that becomes ``path`` when the block succeeds.
 
-    Every file in it is flushed to the disk before the rename. An existing ``path`` is replaced only then.
+    Every file in it is flushed to the disk before the rename, and gets the permissions that the user's umask
+    grants (some libraries write files that only their owner can read). An existing ``path`` is replaced only then.
 
     Raises:
         UserError: The disk is full, or the place is not writable.
@@ -91,16 +94,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         try:
             yield temporary
-            for file in sorted(temporary.rglob("*")):
-                if file.is_file():
-                    with file.open("rb") as stream:
-                        os.fsync(stream.fileno())
-            temporary.chmod(0o777 & ~_umask())
+            _settle(temporary)
             if path.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-                path.replace(old / path.name)
-                temporary.replace(path)
-                shutil.rmtree(old)
+                _exchange(temporary, path)
             else:
                 temporary.replace(path)
             _sync_folder(path.parent)
@@ -109,10 +105,37 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
+def _settle(folder: Path) -> None:
+    """Flush everything below ``folder`` to the disk, with the permissions that a plain ``open`` would have given."""
+    # The mask can only be read by setting it; should another thread create a file just then, it is too private.
+    mask = os.umask(0o077)
     os.umask(mask)
-    return mask
+    for entry in (*sorted(folder.rglob("*")), folder):
+        if entry.is_symlink():
+            continue
+        given = 0o777 if entry.is_dir() else 0o666
+        entry.chmod((stat.S_IMODE(entry.stat().st_mode) | given) & ~mask)
+        descriptor = os.open(entry, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Put ``new`` in the place of the folder ``path``, which comes back should that fail."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+    old = aside / path.name
+    try:
+        path.replace(old)
+        new.replace(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise
+    finally:
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

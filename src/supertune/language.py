@@ -5,6 +5,7 @@ Nothing here splits on white space alone, lower-cases Chinese, or knows only ASC
 
 from __future__ import annotations
 
+import random
 import re
 import unicodedata
 from collections import Counter
@@ -12,10 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-_KANA = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff]")
+# Letters only: the middle dot ・ and the voicing marks stand in Chinese and Korean texts too.
+_KANA = re.compile(r"[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d]")
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
+# Thai, Lao, Burmese, Khmer: letters of scripts that put spaces between sentences, not words.
+_OTHER_UNSPACED = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0e5b\u0e81-\u0edf\u1000-\u109f\u1780-\u17ff]")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _SAMPLE = 400
+_LONG_ENOUGH = 40
+"""Characters from which a text's language can be told without its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class LanguageGuess:
 
 def join_fields(fields: Sequence[object]) -> str:
     """Several text fields of a row as one text: one per line, missing and blank ones left out."""
-    return "\n".join(text for field in fields if field is not None and (text := str(field)).strip())
+    return "\n".join(text for field in fields if field is not None and not is_blank(text := str(field)))
 
 
 def is_blank(text: str) -> bool:
@@ -51,15 +58,18 @@ def fold(text: str) -> str:
 
 def has_unspaced_script(text: str) -> bool:
     """True when the text holds characters of a script written without spaces between words."""
-    return bool(_HAN.search(text) or _KANA.search(text))
+    return bool(_HAN.search(text) or _KANA.search(text) or _OTHER_UNSPACED.search(text))
 
 
 def display_width(text: str) -> int:
-    """Columns the text takes on a terminal: full-width characters take two, combining marks none."""
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
-    )
+    """Columns the text takes on a terminal: full-width characters take two, marks and joiners none."""
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def shorten(text: str, width: int) -> str:
@@ -100,17 +110,18 @@ def language_of(text: str) -> str:
 
 
 def guess_language(texts: Sequence[str]) -> LanguageGuess:
-    """The main language of a set of texts, from at most 400 of them spread evenly over the set.
+    """The main language of a set of texts, from at most 400 of them, drawn over the whole set.
 
-    Short Latin texts are hard to tell apart one by one, so texts of fewer than 40 letters that are not in a
+    Short Latin texts are hard to tell apart one by one, so texts of fewer than 40 characters that are not in a
     script of their own are judged together with their neighbours.
     """
-    step = max(1, len(texts) // _SAMPLE)
-    sample = [text for text in texts[::step] if not is_blank(text)][:_SAMPLE]
+    # Drawn, always the same, and not every n-th: files alternate between languages, or are sorted by them.
+    drawn = sorted(random.Random(0).sample(range(len(texts)), min(_SAMPLE, len(texts))))
+    sample = [text for text in (texts[index] for index in drawn) if not is_blank(text)]
     counts: Counter[str] = Counter()
     pending: list[str] = []
     for text in sample:
-        if has_unspaced_script(text) or _HANGUL.search(text):
+        if len(text) >= _LONG_ENOUGH or has_unspaced_script(text) or _HANGUL.search(text):
             counts[language_of(text)] += 1
             continue
         pending.append(text)

@@ -42,7 +42,15 @@ class FullStrategy:
 
     def save(self, model: PreTrainedModel, folder: str) -> None:
         """The whole model as safetensors with its config.json."""
-        model.save_pretrained(folder)
+        from transformers.utils import logging
+
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        try:
+            model.save_pretrained(folder)
+        finally:
+            if shown:
+                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
     def default_learning_rate(self) -> float:
         """5e-5."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -121,11 +122,12 @@ class ClassificationTask:
         )
 
     def _indices(self, values: list[Any], row_ids: NDArray[np.int64]) -> list[int]:
-        # By text, since a CSV file's 1 is a JSON file's "1".
-        index = {name: position for position, name in enumerate(self.label_names)}
+        # By text, since a CSV file's 1 is a JSON file's "1"; 1.0 is what 1 becomes beside a missing number.
+        index = {_whole(label): position for position, label in enumerate(self.labels)}
+        index |= {name: position for position, name in enumerate(self.label_names)}
         found = []
         for value, row in zip(values, row_ids, strict=True):
-            position = UNLABELLED if _is_missing(value) else index.get(label_text(value))
+            position = UNLABELLED if _is_missing(value) else index.get(label_text(value), index.get(_whole(value)))
             if position is None:
                 known = ", ".join(map(repr, self.labels[:20]))
                 raise UserError(
@@ -177,7 +179,14 @@ def label_text(label: Label) -> str:
 
 
 def _is_missing(label: object) -> bool:
-    return label is None or (isinstance(label, str) and is_blank(label))
+    if isinstance(label, str):
+        return is_blank(label)
+    return label is None or (isinstance(label, float) and math.isnan(label))
+
+
+def _whole(label: Label) -> str:
+    """The label as text, a whole number without its decimals."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else label_text(label)
 
 
 def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase) -> Iterator[NDArray[np.int64]]:
@@ -188,6 +197,8 @@ def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBa
 
 
 def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None = None) -> list[list[int]]:
+    if not texts:
+        return []  # which transformers' tokenizers cannot take
     encoded: list[list[int]] = tokenizer(
         texts,
         truncation=max_length is not None,

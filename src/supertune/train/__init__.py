@@ -7,6 +7,7 @@ from supertune.train.optimizers import adamw
 from supertune.train.precision import Precision, computing, measure_precision
 from supertune.train.randomness import generator, torch_seed
 from supertune.train.schedules import SHAPES, Schedule, schedule
+from supertune.train.threads import considerate_threads
 from supertune.train.weights import load_weights, save_weights
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "balanced_weights",
     "collate",
     "computing",
+    "considerate_threads",
     "consume",
     "cross_entropy",
     "epoch_order",

@@ -64,14 +64,15 @@ def train(
     mean ``loss`` over its items.
 
     Raises:
-        FloatingPointError: The loss is not a finite number.
+        FloatingPointError: The loss or its gradient is not a finite number.
     """
     peaks = [group["lr"] for group in optimizer.param_groups]
     step = 0
     for epoch in range(plan.epochs):
-        model.train()
         total_loss, total_items = 0.0, 0
         for items in epoch_order(features.lengths, plan.batch_size, plan.seed, epoch):
+            # At every step, since consumers may predict between any two.
+            model.train()
             share = rate(step)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * share
@@ -119,6 +120,8 @@ def _step(
         raise FloatingPointError("the loss is not a finite number")
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients) / count
+    if not torch.isfinite(norm):
+        raise FloatingPointError("the gradient is not a finite number")
     # Gradients are of the summed loss. One multiplication makes them those of the mean and clips them.
     factor = 1.0 / count
     if plan.clip_norm > 0:

@@ -9,7 +9,8 @@ import numpy as np
 
 def generator(seed: int, name: str, *indices: int) -> np.random.Generator:
     """The random stream called ``name`` (and numbered ``indices``, e.g. the epoch) under ``seed``."""
-    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(name.encode()), *indices]))
+    # As spawn key, not as entropy: that is padded with zeros, so the stream numbered 0 would be the unnumbered one.
+    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(name.encode())], spawn_key=indices))
 
 
 def torch_seed(seed: int, name: str) -> int:

@@ -1,0 +1,38 @@
+"""supertune: from raw text to a fine-tuned language model you can trust.
+
+The verbs of the command line, for Python::
+
+    import supertune
+
+    run = supertune.fit("tickets.csv", text="message", label="intent")
+    run.metrics["test"]["f1_macro"]
+    run.predict(["where is my parcel"])
+
+Nothing heavy is imported before a verb is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from supertune.api import check, fit, inspect, load_run, read
+    from supertune.recipes.run import Run
+
+__all__ = ["Run", "check", "fit", "inspect", "load_run", "read"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("supertune")
+    if name in __all__:
+        module = "supertune.recipes.run" if name == "Run" else "supertune.api"
+        return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'supertune' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,144 @@
+"""The verbs of the command line as Python functions; offered by ``import supertune``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from supertune.config import Config, load_config
+from supertune.console import Console
+from supertune.data import OnBadRow, Table
+from supertune.recipes.check import GateReport
+from supertune.recipes.inspect import Inspection
+from supertune.recipes.run import Run, load_run
+
+__all__ = ["check", "fit", "inspect", "load_run", "read"]
+
+
+def read(source: object, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None) -> Table:
+    """Rows from a file, folder, hub data set, DataFrame, Arrow table, list of dicts or dict of lists.
+
+    Args:
+        source: What to read.
+        on_bad_row: ``refuse`` raises and names malformed rows; ``skip`` leaves them out and counts them.
+        sheet: Sheet of a spreadsheet; None for the first.
+
+    Raises:
+        UserError: It cannot be read; says why, where, and what to do.
+    """
+    from supertune.data import read as read_source
+
+    return read_source(source, on_bad_row=on_bad_row, sheet=sheet)
+
+
+def fit(
+    data: object,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    model: str | None = None,
+    strategy: str | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    allow: Sequence[str] = (),
+    settings: Mapping[str, object] | None = None,
+    quiet: bool = True,
+) -> Run:
+    """Fine-tune a model on labelled rows and say how good it is; ``supertune train``.
+
+    Args:
+        data: Rows as `read` takes them, or the path of a YAML configuration.
+        text: Text column or columns; None: inferred.
+        label: Label column; None: inferred.
+        validation: File with the validation rows; None: cut from ``data``.
+        test: File with the test rows; None: cut from ``data``.
+        model: Registered name, folder or hub id; None: by language.
+        strategy: Which parameters learn; None: the default.
+        out: The run directory; None: ``runs/<task>-<date>-<time>``.
+        seed: Seed of split and training; None: 0 for both.
+        allow: Checks whose errors do not stop training.
+        settings: Any configuration key, e.g. ``{"train.epochs": 5}``.
+        quiet: False shows on standard error what the command line shows.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: Something in data, configuration or surroundings is wrong.
+        GateError: The data has errors that ``allow`` does not name.
+    """
+    from supertune.recipes.fit import fit as run_fit
+
+    config, rows = _configured(data, text, label, model)
+    values: dict[str, object] = {
+        "data.validation": validation,
+        "data.test": test,
+        "strategy.name": strategy,
+        "data.split_seed": seed,
+        "train.seed": seed,
+    }
+    given = {key: value for key, value in values.items() if value is not None}
+    config = config.with_values(given | ({"data.allow": list(allow)} if allow else {}) | dict(settings or {}))
+    place = Path(out) if out is not None else None
+    return run_fit(config, rows, out=place, console=Console(quiet=quiet), command=["supertune.fit"])
+
+
+def check(
+    data: object,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    model: str | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> GateReport:
+    """Look for what would make training or its scores wrong; ``supertune check``.
+
+    Raises:
+        UserError: The data cannot be read, or its columns cannot be told.
+    """
+    from supertune.recipes.check import check as run_check
+
+    config, rows = _configured(data, text, label, model)
+    return run_check(config.with_values(dict(settings or {})), rows, console=Console(quiet=True))
+
+
+def inspect(
+    data: object,
+    *,
+    text: str | Sequence[str] | None = None,
+    model: str | None = None,
+    rows: int = 5,
+    settings: Mapping[str, object] | None = None,
+) -> Inspection:
+    """The first rows as token pieces, as a model will see them; ``supertune inspect``.
+
+    Raises:
+        UserError: The data cannot be read, or the model cannot be found.
+    """
+    from supertune.recipes.inspect import inspect as run_inspect
+
+    config, content = _configured(data, text, None, model)
+    return run_inspect(config.with_values(dict(settings or {})), content, rows=rows, console=Console(quiet=True))
+
+
+def _configured(
+    data: object, text: str | Sequence[str] | None, label: str | None, model: str | None
+) -> tuple[Config, Any]:
+    """The configuration, and the rows where they are in memory."""
+    config, rows = Config(), None
+    if isinstance(data, str | Path):
+        if str(data).lower().endswith((".yaml", ".yml")):
+            config = load_config(Path(data))
+        else:
+            config = config.with_values({"data.source": str(data)})
+    else:
+        rows = data
+    values: dict[str, object] = {
+        "data.text": [text] if isinstance(text, str) else list(text) if text is not None else None,
+        "data.label": label,
+        "model.name": model,
+    }
+    return config.with_values({key: value for key, value in values.items() if value is not None}), rows

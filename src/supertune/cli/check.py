@@ -1,0 +1,53 @@
+"""``supertune check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from supertune.cli import options
+from supertune.cli.options import split_columns, values
+
+
+def check(
+    data: options.Data,
+    validation: options.Validation = None,
+    test: options.Test = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    model: options.Model = None,
+    on_bad_row: options.OnBadRow = None,
+    sheet: options.Sheet = None,
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", metavar="info|warning|error", help="Exit 3 at or above this severity.")
+    ] = "warning",
+    settings: options.Settings = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Look for what would make training or its scores wrong; exit 0 when clean, 3 when there are findings."""
+    from supertune.config import Config, parse_assignments
+    from supertune.console import Console, print_json
+    from supertune.recipes.check import check as run_check
+    from supertune.recipes.check import parse_severity, reaches
+
+    severity = parse_severity(fail_on)
+    config = Config().with_values(
+        values(
+            data__source=data,
+            data__validation=validation,
+            data__test=test,
+            data__text=split_columns(text),
+            data__label=label,
+            data__sheet=sheet,
+            data__on_bad_row=on_bad_row,
+            model__name=model,
+        )
+        | parse_assignments(settings or [])
+    )
+    report = run_check(config, console=Console(quiet=quiet))
+    if json:
+        print_json(report.as_dict())
+    if reaches(report.findings, severity):
+        raise typer.Exit(3)

@@ -1,0 +1,56 @@
+"""Options that several commands share, spelled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from supertune.errors import UserError
+
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="File (CSV, TSV, JSON, JSONL, Parquet, XLSX), folder, or hub data set.")
+]
+Text = Annotated[
+    list[str] | None,
+    typer.Option("--text", help="Text column; several (--text title --text body, or title,body) are joined."),
+]
+Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
+Validation = Annotated[str | None, typer.Option("--validation", help="File with the validation rows.")]
+Test = Annotated[str | None, typer.Option("--test", help="File with the test rows.")]
+Model = Annotated[str | None, typer.Option("--model", help="Registered name (supertune models), folder, or hub id.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of the split and of training.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any configuration key, e.g. train.epochs=5.")
+]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of a spreadsheet.")]
+OnBadRow = Annotated[
+    str | None, typer.Option("--on-bad-row", metavar="refuse|skip", help="What to do with malformed rows.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Where to write; must not exist or be empty.")]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
+
+
+def parse_bad_row(name: str | None) -> Literal["refuse", "skip"]:
+    """What to do with malformed rows, by name; None for the default.
+
+    Raises:
+        UserError: There is no such choice.
+    """
+    if name is None or name == "refuse":
+        return "refuse"
+    if name == "skip":
+        return "skip"
+    raise UserError(f"{name!r} is not a choice", where="--on-bad-row", fix="use refuse or skip")
+
+
+def values(**options: object) -> dict[str, object]:
+    """The options that were given, under their configuration keys (``data__text`` is ``data.text``)."""
+    return {name.replace("__", "."): value for name, value in options.items() if value is not None}
+
+
+def split_columns(text: list[str] | None) -> list[str] | None:
+    """``["title,body"]`` and ``["title", "body"]`` alike."""
+    return [name for item in text for name in item.split(",") if name] if text else None

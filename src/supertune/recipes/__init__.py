@@ -1,0 +1,1 @@
+"""Recipes: the only place where rooms meet. Each file is one thing a user does, told in order."""

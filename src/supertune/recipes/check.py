@@ -1,0 +1,114 @@
+"""The gate: what is wrong with the data, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from supertune.config import Config
+from supertune.console import Console, show_findings
+from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
+from supertune.data import CHECKS, CheckInput, Table, run_checks, set_aside_unlabelled
+from supertune.errors import UserError
+from supertune.language import guess_language
+from supertune.models import load_tokenizer
+from supertune.recipes.rows import find_columns, read_given, sample_texts
+from supertune.recipes.start import find_max_length, find_model
+from supertune.tasks import token_lengths
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """What the gate says.
+
+    Attributes:
+        rows: Number of rows looked at.
+        findings: What was found, in the order of the checks.
+    """
+
+    rows: int
+    findings: tuple[Finding, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The shape of ``check --json``."""
+        return {
+            "rows": self.rows,
+            "findings": [
+                {
+                    "check": finding.check,
+                    "severity": finding.severity,
+                    "split": finding.split,
+                    "rows": list(finding.rows),
+                    "message": finding.message,
+                    "fix": finding.fix,
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+def parse_severity(name: str) -> Severity:
+    """A severity by its name.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    for severity in SEVERITIES:
+        if name == severity:
+            return severity
+    raise UserError(f"{name!r} is no severity", where="--fail-on", fix=f"use one of {', '.join(SEVERITIES)}")
+
+
+def reaches(findings: Sequence[Finding], severity: Severity) -> bool:
+    """True when a finding is at or above ``severity``."""
+    return any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in findings)
+
+
+def check_allowed(names: Sequence[str]) -> None:
+    """Check the names given to ``--allow`` before any work is done.
+
+    Raises:
+        UserError: One of them is no check.
+    """
+    if unknown := sorted(set(names) - set(CHECKS)):
+        raise UserError(f"{unknown[0]!r} is no check", where="data.allow", fix=f"checks are: {', '.join(CHECKS)}")
+
+
+def gate(check_input: CheckInput, allowed: Sequence[str], console: Console) -> tuple[GateReport, list[Finding]]:
+    """Run every check and show what was found; also gives the findings for which training has to stop."""
+    report = GateReport(sum(map(len, check_input.splits.values())), tuple(run_checks(check_input)))
+    show_findings(console, report.findings)
+    stopping = [f for f in report.findings if f.severity == "error" and f.check not in allowed]
+    return report, stopping
+
+
+def check(config: Config, data: object = None, *, console: Console) -> GateReport:
+    """Read the data and run every check; the model's tokenizer tells what would be cut.
+
+    Raises:
+        UserError: The data cannot be read, or the model cannot be found.
+    """
+    console.heading("Data")
+    tables = read_given(config, data, console)
+    columns = find_columns(config, tables, console)
+    assert columns.label is not None
+    labelled: dict[str, Table] = {}
+    for split, table in tables.items():
+        labelled[split], unlabelled = set_aside_unlabelled(table, columns.label)
+        if len(unlabelled):
+            console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
+    language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
+    source = find_model(config, language)
+    max_length = find_max_length(config, source)
+    tokenizer = load_tokenizer(source, max_length=max_length)
+    lengths: Mapping[str, IntArray] = {
+        split: np.concatenate([np.zeros(0, np.int64), *token_lengths(table, columns, tokenizer)])
+        for split, table in labelled.items()
+    }
+    console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
+    report, _ = gate(CheckInput(labelled, columns, len(tables) > 1, lengths, max_length), allowed=(), console=console)
+    for finding in report.findings:
+        console.say(f"  {finding.check}: {finding.fix}")
+    return report

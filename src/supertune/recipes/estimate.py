@@ -1,0 +1,149 @@
+"""What training would do, and what it would cost, without doing it."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from supertune.config import Config, dump_config
+from supertune.console import Console
+from supertune.contracts import Features, Finding, IntArray
+from supertune.recipes.check import GateReport, check_allowed, gate
+from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.rows import load_rows
+from supertune.recipes.start import Start, prepare_start
+from supertune.recipes.train_one import begin
+from supertune.tasks import ClassificationTask
+from supertune.train import consume, epoch_order, take, train
+
+_PROBED_BATCHES = 6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Expected cost of training, from steps really taken on this machine.
+
+    Attributes:
+        steps: Optimizer steps of the whole training.
+        seconds: Expected time for them, validation included.
+        low: The same if every step were as quick as the quickest of those taken, per token.
+        high: As slow as the slowest.
+        peak_mb: Memory of this process at its highest, the longest batch included, in MB.
+    """
+
+    steps: int
+    seconds: float
+    low: float
+    high: float
+    peak_mb: int
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What ``train --dry-run`` says.
+
+    Attributes:
+        config: The configuration with nothing left open.
+        splits: Split → number of rows.
+        report: What the gate found.
+        stopping: The findings for which training would stop.
+        cost: Expected time and memory; None when training would stop.
+    """
+
+    config: Config
+    splits: Mapping[str, int]
+    report: GateReport
+    stopping: tuple[Finding, ...]
+    cost: Cost | None
+
+    def as_dict(self) -> dict[str, object]:
+        """The shape of ``train --dry-run --json``."""
+        cost = self.cost
+        return {
+            "status": "would stop" if self.stopping else "would train",
+            "columns": {"text": self.config.data.text, "label": self.config.data.label},
+            "splits": dict(self.splits),
+            "gate": self.report.as_dict(),
+            "stopping": [finding.check for finding in self.stopping],
+            "expected": None
+            if cost is None
+            else {
+                "steps": cost.steps,
+                "seconds": cost.seconds,
+                "seconds_low": cost.low,
+                "seconds_high": cost.high,
+                "peak_mb": cost.peak_mb,
+            },
+            "config": self.config.model_dump(),
+        }
+
+
+def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
+    """Read, check and encode everything, take a few steps on throw-away weights, and say what the rest would cost.
+
+    Raises:
+        UserError: As training would.
+    """
+    check_allowed(config.data.allow)
+    console.heading("Data")
+    rows = load_rows(config, data, console)
+    console.heading("Model")
+    start = prepare_start(config, rows, console)
+    task = fitted_task(start, rows)
+    features = encode_splits(start, task, rows, console)
+    console.heading("Gate")
+    report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
+    sizes = {split: len(table) for split, table in rows.splits.items()}
+    console.heading("Expected")
+    if stopping:
+        console.say(f"  training would stop at the gate: {', '.join(finding.check for finding in stopping)}")
+        return DryRun(start.config, sizes, report, tuple(stopping), None)
+    cost = measure_cost(start, task, labelled_only(features)["train"], sum(sizes.values()))
+    console.say(
+        f"  {cost.steps:,} steps in about {cost.seconds / 60:.1f} minutes "
+        f"({cost.low / 60:.1f} to {cost.high / 60:.1f}), at most {cost.peak_mb:,} MB of memory"
+    )
+    console.say("\n" + dump_config(start.config))
+    return DryRun(start.config, sizes, report, (), cost)
+
+
+def measure_cost(start: Start, task: ClassificationTask, features: Features, rows: int) -> Cost:
+    """Time a few steps, the longest batch among them, and scale to all tokens of all epochs.
+
+    Validation and the final scoring pass over the held-out rows are counted as a third of training on as many.
+    """
+    settings = start.config.train
+    assert isinstance(settings.epochs, int)
+    order = epoch_order(features.lengths, settings.batch_size, settings.seed, 0)
+    costs = np.array([padded_tokens(features, items) for items in order])
+    chosen = [int(costs.argmax()), *np.linspace(0, len(order) - 1, _PROBED_BATCHES).astype(int).tolist()]
+    model, optimizer, plan = begin(start, task)
+    per_token = []
+    for index in chosen:
+        batch = take(features, order[index])
+        begun = time.perf_counter()
+        list(consume(train(model, batch, task.loss, optimizer, lambda step: 0.0, plan.once()), []))
+        per_token.append((time.perf_counter() - begun) / padded_tokens(features, order[index]))
+    # The first step also allocates and compiles; it is there for its memory.
+    timed = np.array(per_token[1:])
+    held_out = 1 + (rows / len(features) - 1) / 3
+    tokens = float(costs.sum()) * settings.epochs * held_out
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Cost(
+        steps=len(order) * settings.epochs,
+        seconds=float(np.median(timed)) * tokens,
+        low=float(timed.min()) * tokens,
+        high=float(timed.max()) * tokens,
+        # macOS counts bytes, Linux kilobytes.
+        peak_mb=int(peak / (1024**2 if sys.platform == "darwin" else 1024)),
+    )
+
+
+def padded_tokens(features: Features, items: IntArray) -> int:
+    """Tokens of a batch, padding included: what a step's time is about proportional to."""
+    return int(features.lengths[items].max()) * len(items)

@@ -1,0 +1,117 @@
+"""Rows as the model will see them: token pieces, with what is cut off marked."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+from supertune.config import Config
+from supertune.console import Console
+from supertune.language import guess_language
+from supertune.models import load_tokenizer
+from supertune.recipes.rows import find_columns, read_given, sample_texts
+from supertune.recipes.start import find_max_length, find_model
+
+
+@dataclass(frozen=True)
+class InspectedRow:
+    """One row.
+
+    Attributes:
+        row: 0-based number in its file.
+        pieces: Token pieces in order, as text; special tokens too.
+        kept: How many of them the model sees.
+        label: The row's label, if it has one.
+    """
+
+    row: int
+    pieces: tuple[str, ...]
+    kept: int
+    label: object = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Some rows of a table as a model sees them.
+
+    Attributes:
+        model: Name of the model.
+        max_length: Tokens per text.
+        rows: The rows.
+    """
+
+    model: str
+    max_length: int
+    rows: tuple[InspectedRow, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The shape of ``inspect --json``. A classifier's loss is on the label, so no piece carries any."""
+        return {
+            "model": self.model,
+            "max_length": self.max_length,
+            "rows": [
+                {
+                    "row": row.row,
+                    "label": row.label,
+                    "pieces": [{"text": piece, "loss": False} for piece in row.pieces[: row.kept]],
+                    "truncated": row.kept < len(row.pieces),
+                    "cut": list(row.pieces[row.kept :]),
+                }
+                for row in self.rows
+            ],
+        }
+
+    def print(self) -> None:
+        """Show the rows on standard output, in colour on a terminal; what is cut is struck through or in brackets."""
+        from rich.console import Console as RichConsole
+        from rich.text import Text
+
+        screen = RichConsole(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+        screen.print(f"{self.model}, at most {self.max_length} tokens\n", markup=False)
+        for row in self.rows:
+            cut = len(row.pieces) - row.kept
+            label = "" if row.label is None else f", label {row.label!r}"
+            said = f", {cut} cut off" if cut else ""
+            screen.print(f"row {row.row}{label}: {row.kept} tokens{said}", style="bold", markup=False)
+            line = Text()
+            for index, piece in enumerate(row.pieces[: row.kept]):
+                line.append(piece, style="on grey23" if index % 2 else "on grey11").append(" ")
+            if cut:
+                line.append(f"[cut: {' '.join(row.pieces[row.kept :])}]", style="red strike")
+            screen.print(line)
+            screen.print()
+
+
+def inspect(config: Config, data: object = None, *, rows: int, console: Console) -> Inspection:
+    """Tokenise the first ``rows`` rows as training would.
+
+    Raises:
+        UserError: The data cannot be read, or the model cannot be found.
+    """
+    tables = read_given(config, data, console)
+    columns = find_columns(config, tables, console, need_label=False)
+    table = next(iter(tables.values()))
+    source = find_model(config, guess_language(sample_texts(table, columns, 4000)).language)
+    max_length = find_max_length(config, source)
+    tokenizer = load_tokenizer(source, max_length=max_length)
+    special = tokenizer.num_special_tokens_to_add()
+    first = table.select(np.arange(min(rows, len(table))), step="head")
+    labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
+    inspected = []
+    for text, number, label in zip(first.texts(columns.text), first.row_ids, labels, strict=True):
+        encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
+        pieces = [
+            text[begin:end] or token
+            for token, (begin, end) in zip(
+                tokenizer.convert_ids_to_tokens(encoded["input_ids"]), encoded["offset_mapping"], strict=True
+            )
+        ]
+        if len(pieces) > max_length:
+            # The closing special tokens stay when a text is cut: show them where the model sees them.
+            closing = pieces[len(pieces) - (special - 1) :] if special > 1 else []
+            room = max_length - len(closing)
+            pieces = [*pieces[:room], *closing, *pieces[room : len(pieces) - len(closing)]]
+        inspected.append(InspectedRow(int(number), tuple(pieces), min(len(pieces), max_length), label))
+    return Inspection(source.name, max_length, tuple(inspected))

@@ -1,0 +1,182 @@
+"""What a trained model says about new rows, and how often it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from supertune.console import Console
+from supertune.contracts import Score
+from supertune.data import OnBadRow, Table, read
+from supertune.errors import UserError
+from supertune.evaluate import measure
+from supertune.files import write_jsonl
+from supertune.language import shorten
+from supertune.recipes.saved import SavedModel, open_saved
+from supertune.runs import RunStore, open_run, prediction_row, score_text
+
+_BATCH = 1024
+"""Rows encoded and predicted at once: what is shown as progress, and what a pipe waits for."""
+
+
+def open_trained(run: Path) -> tuple[RunStore, SavedModel]:
+    """A finished run and its model.
+
+    Raises:
+        UserError: There is no such run, it has no model, or files of it are damaged.
+    """
+    store = open_run(run)
+    return store, open_saved(store.require("model"))
+
+
+def predict_table(saved: SavedModel, table: Table, *, without: Sequence[str] = ()) -> Iterator[dict[str, object]]:
+    """One line of predictions per row, in order, as ``predictions/*.jsonl`` has them."""
+    for start in range(0, len(table), _BATCH):
+        positions = np.arange(start, min(start + _BATCH, len(table)))
+        piece = table.select(positions, step="batch")
+        features = saved.task.encode(piece, saved.tokenizer, saved.max_length, labelled=False)
+        predictions = saved.task.decode(saved.outputs(features), features)
+        for row, number, prediction in zip(piece.rows(), piece.row_ids, predictions, strict=True):
+            yield prediction_row(row, int(number), prediction, without=without)
+
+
+def predict_file(
+    run: Path, file: object, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None, console: Console
+) -> Iterator[dict[str, object]]:
+    """Predict every row of a file that has the model's text columns.
+
+    Raises:
+        UserError: The run or the file cannot be used, or the file lacks a text column.
+    """
+    _, saved = open_trained(run)
+    table = _read_for(saved, file, on_bad_row=on_bad_row, sheet=sheet)
+    return _with_progress(predict_table(saved, table), len(table), console)
+
+
+def _with_progress(rows: Iterable[dict[str, object]], total: int, console: Console) -> Iterator[dict[str, object]]:
+    with console.progress("predicting", total) as bar:
+        for done, row in enumerate(rows, 1):
+            yield row
+            bar(done)
+
+
+def _read_for(saved: SavedModel, file: object, *, on_bad_row: OnBadRow, sheet: str | None) -> Table:
+    table = read(file, on_bad_row=on_bad_row, sheet=sheet)
+    for name in saved.task.columns.text:
+        if name not in table.column_names:
+            raise UserError(
+                f"has no column {name!r}, which this model was trained on",
+                where=table.source,
+                fix=f"rename one of its columns: {', '.join(map(repr, table.column_names))}",
+            )
+    return table
+
+
+def texts_table(saved: SavedModel, texts: Sequence[str], source: str) -> Table:
+    """Plain texts as rows: the first text column holds them, further ones are empty."""
+    first, *others = saved.task.columns.text
+    return Table.from_rows([{first: text, **dict.fromkeys(others)} for text in texts], source=source)
+
+
+def predict_texts(run: Path, texts: Sequence[str]) -> list[dict[str, object]]:
+    """Predict texts given one by one.
+
+    Raises:
+        UserError: The run cannot be used.
+    """
+    _, saved = open_trained(run)
+    return list(predict_table(saved, texts_table(saved, texts, "texts")))
+
+
+def predict_lines(run: Path, stream: IO[bytes], *, console: Console) -> Iterator[dict[str, object]]:
+    """Predict the lines of a stream as they come, one text per line; blank lines are predicted too, to keep count.
+
+    Raises:
+        UserError: The run cannot be used, or a line is not UTF-8.
+    """
+    _, saved = open_trained(run)
+    lines = enumerate(stream)
+    total = 0
+    while batch := list(islice(lines, _BATCH)):
+        texts = [_decoded(line, number) for number, line in batch]
+        for row in predict_table(saved, texts_table(saved, texts, "standard input")):
+            row["row"] = total
+            total += 1
+            yield row
+    if not total:
+        raise UserError("nothing came in", where="standard input", fix="pipe in one text per line")
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 0 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"line {number + 1} is not UTF-8", where="standard input", fix="convert it, e.g. with iconv -f GB18030"
+        ) from error
+
+
+def readable(row: dict[str, object]) -> str:
+    """A prediction for people: label, how sure, and the beginning of the text."""
+    scores = row.get("scores")
+    sure = f"{max(scores.values()):.0%}" if isinstance(scores, dict) else ""
+    text = next((value for value in row.values() if isinstance(value, str)), "")
+    return f"{row['prediction']!s:<24} {sure:>4}  {shorten(text, 60)}"
+
+
+def evaluate_file(
+    run: Path,
+    data: object,
+    *,
+    out: Path | None,
+    on_bad_row: OnBadRow = "refuse",
+    sheet: str | None = None,
+    console: Console,
+) -> dict[str, Any]:
+    """Score the run's model on the labelled rows of ``data``; rows without a label are predicted, not scored.
+
+    Returns:
+        ``{"run", "status", "metrics": {"test": …}}`` as ``evaluate --json`` prints it.
+
+    Raises:
+        UserError: The run or the data cannot be used, there is no label column, or a label is not known.
+    """
+    store, saved = open_trained(run)
+    table = _read_for(saved, data, on_bad_row=on_bad_row, sheet=sheet)
+    label = saved.task.columns.label
+    if label not in table.column_names:
+        raise UserError(
+            f"has no column {label!r} with the labels to compare with",
+            where=table.source,
+            fix="supertune predict needs no labels; or rename the label column",
+        )
+    if out is not None and out.exists():
+        raise UserError("exists already", where=str(out), fix="name a new file with --out")
+    features = saved.task.encode(table, saved.tokenizer, saved.max_length)
+    with console.progress("predicting", len(table)) as bar:
+        outputs = saved.outputs(features, progress=bar)
+    outcome = saved.task.outcome(outputs, features)
+    if not len(outcome):
+        raise UserError(f"no row has a value in the label column {label!r}", where=table.source, fix="label some rows")
+    scores = measure(outcome, saved.task.metrics).scores
+    show_scores(console, scores, saved.task.headline)
+    if out is not None:
+        predictions = saved.task.decode(outputs, features)
+        rows = zip(table.rows(), table.row_ids, predictions, strict=True)
+        write_jsonl(out, (prediction_row(row, int(number), prediction) for row, number, prediction in rows))
+        console.say(f"{len(table):,} predictions written to {out}")
+    metrics = {"test": {name: value.as_dict() for name, value in scores.items()}}
+    return {"run": str(run), "status": store.status, "metrics": metrics}
+
+
+def show_scores(console: Console, scores: Mapping[str, Score], names: Sequence[str]) -> None:
+    """The named scores with their intervals as a table."""
+    console.table(
+        ("metric", "value and 95 % interval", "rows"),
+        [(name, score_text(scores[name]), f"{scores[name].n:,}") for name in names if name in scores],
+        right=(2,),
+    )

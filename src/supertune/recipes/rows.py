@@ -1,0 +1,164 @@
+"""From what the user named to labelled rows in three splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from supertune.config import Config
+from supertune.console import Console
+from supertune.contracts import Columns
+from supertune.data import (
+    Table,
+    complete_splits,
+    infer_columns,
+    read,
+    read_splits,
+    set_aside_unlabelled,
+    split_table,
+)
+from supertune.errors import UserError
+from supertune.language import LanguageGuess, guess_language, is_blank
+
+_FOR_LANGUAGE = 4000
+"""Rows looked at to tell the language, spread over the training rows."""
+
+
+@dataclass(frozen=True)
+class LoadedRows:
+    """Labelled rows, ready for the gate and for encoding.
+
+    Attributes:
+        columns: Which columns are text and label.
+        given: The tables as the user gave them, without rows that lack a label: ``all``, or a table per split.
+        splits: ``train``, ``validation``, ``test``: the rows to learn from and to score on.
+        whole: The held-out tables with every row of the user's file, also those without a label.
+        language: Main language of the training texts.
+        announcements: What was decided on the way, for the user to read.
+    """
+
+    columns: Columns
+    given: Mapping[str, Table]
+    splits: Mapping[str, Table]
+    whole: Mapping[str, Table]
+    language: LanguageGuess
+    announcements: tuple[str, ...]
+
+    @property
+    def given_splits(self) -> bool:
+        """True when the user gave more than one split."""
+        return "all" not in self.given
+
+
+def read_given(config: Config, data: object, console: Console) -> dict[str, Table]:
+    """Every table the user named: ``all``, or one per split that was given.
+
+    Raises:
+        UserError: No source was named, or a source cannot be read.
+    """
+    source = data if data is not None else config.data.source
+    if source is None:
+        raise UserError("no data was named", where="data.source", fix="supertune train rows.csv, or set data.source")
+    options: dict[str, Any] = {"on_bad_row": config.data.on_bad_row, "sheet": config.data.sheet}
+    tables: dict[str, Table] = dict(read_splits(source, **options))
+    held_out = {"validation": config.data.validation, "test": config.data.test}
+    for split, named in held_out.items():
+        if named is not None:
+            if "all" in tables:
+                tables = {"train": tables["all"]}
+            tables[split] = read(named, **options)
+    for split, table in tables.items():
+        where = "" if split == "all" else f" ({split})"
+        console.say(f"  {table.source}{where}: {len(table):,} rows")
+        for note in table.notes:
+            console.say(f"    {note}")
+    return tables
+
+
+def find_columns(config: Config, tables: Mapping[str, Table], console: Console, *, need_label: bool = True) -> Columns:
+    """The text and label columns of the first table, which every other table must have as well.
+
+    Raises:
+        UserError: They cannot be told, or a table lacks one.
+    """
+    first = next(iter(tables.values()))
+    columns = infer_columns(first, text=config.data.text, label=config.data.label, need_label=need_label)
+    for announcement in columns.announcements:
+        console.say(f"  {announcement}")
+    wanted = [*columns.text, *([columns.label] if columns.label and need_label else [])]
+    for table in tables.values():
+        for name in wanted:
+            if name not in table.column_names:
+                raise UserError(
+                    f"has no column {name!r}, which {first.source} has",
+                    where=table.source,
+                    fix=f"rename one of its columns: {', '.join(map(repr, table.column_names))}",
+                )
+    return columns
+
+
+def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
+    """Read, find the columns, set rows without a label aside, and make or complete the splits.
+
+    Raises:
+        UserError: Something in the data does not allow it; names file, row or column.
+    """
+    tables = read_given(config, data, console)
+    columns = find_columns(config, tables, console)
+    assert columns.label is not None
+    given: dict[str, Table] = {}
+    announcements: list[str] = list(columns.announcements)
+    for split, table in tables.items():
+        given[split], unlabelled = set_aside_unlabelled(table, columns.label)
+        if len(unlabelled):
+            announcements.append(f"{len(unlabelled):,} rows of {table.source} have no label and are set aside")
+            console.say(f"  {announcements[-1]}")
+        if not len(given[split]):
+            raise UserError(
+                f"no row has a value in the label column {columns.label!r}",
+                where=table.source,
+                fix="name the right column with --label, or label some rows",
+            )
+    splits, cut = _split(config, given, columns)
+    for announcement in cut:
+        console.say(f"  {announcement}")
+    learned = without_blank_rows(splits["train"], columns)
+    if len(learned) < len(splits["train"]):
+        announcements.append(f"{len(splits['train']) - len(learned):,} training rows have no text and are left out")
+        console.say(f"  {announcements[-1]}")
+    splits = {**splits, "train": learned}
+    held_out: list[str] = [split for split in ("validation", "test") if split in splits]
+    whole = {split: tables.get(split, splits[split]) for split in held_out}
+    return LoadedRows(
+        columns=columns,
+        given=given,
+        splits=splits,
+        whole=whole,
+        language=guess_language(sample_texts(learned, columns, _FOR_LANGUAGE)),
+        announcements=(*announcements, *cut),
+    )
+
+
+def _split(config: Config, given: Mapping[str, Table], columns: Columns) -> tuple[dict[str, Table], tuple[str, ...]]:
+    fractions, seed = config.data.split, config.data.split_seed
+    if "all" in given:
+        splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
+        sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
+        return splits, (f"split by label and seed {seed}: {sizes}",)
+    completed = complete_splits(given, columns, fractions=fractions, seed=seed)
+    return dict(completed.tables), completed.announcements
+
+
+def without_blank_rows(table: Table, columns: Columns) -> Table:
+    """The rows that have a text; there is nothing to learn from the others."""
+    kept = np.fromiter((not is_blank(text) for text in table.texts(columns.text)), bool, len(table))
+    return table if kept.all() else table.select(np.flatnonzero(kept), step="drop-blank-texts")
+
+
+def sample_texts(table: Table, columns: Columns, count: int) -> list[str]:
+    """At most ``count`` texts, spread evenly over the table."""
+    positions = np.unique(np.linspace(0, len(table) - 1, min(count, len(table))).astype(np.int64))
+    return list(table.select(positions, step="sample").texts(columns.text))

@@ -1,0 +1,106 @@
+"""A run, for Python: its numbers, its model, and what the model says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from supertune.console import Console
+from supertune.contracts import Score
+from supertune.recipes.predict import evaluate_file, predict_file, predict_texts
+from supertune.recipes.saved import open_saved
+from supertune.runs import RunStore, open_run
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Run:
+    """A run directory. Made by `supertune.fit` and `supertune.load_run`.
+
+    Example:
+        >>> run = supertune.load_run("runs/classification-2026-01-31-120000")
+        >>> run.metrics["test"]["f1_macro"].low
+        >>> run.predict(["where is my parcel"])[0]["prediction"]
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, status={self.status!r})"
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._store.path
+
+    @property
+    def status(self) -> str:
+        """``running``, ``done``, ``interrupted`` or ``failed``."""
+        return self._store.status
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Score]]:
+        """Split → metric → score with its interval.
+
+        Raises:
+            UserError: The run has no metrics, or they are damaged.
+        """
+        return self._store.read_metrics()
+
+    @property
+    def report(self) -> Path:
+        """The report to open in a browser.
+
+        Raises:
+            UserError: The run has none.
+        """
+        return self._store.require("report.html")
+
+    def summary(self) -> dict[str, Any]:
+        """The shape of ``train --json``."""
+        metrics = {
+            split: {name: score.as_dict() for name, score in scores.items()} for split, scores in self.metrics.items()
+        }
+        return {"run": str(self.path), "status": self.status, "metrics": metrics}
+
+    def predict(self, data: str | Sequence[str] | object) -> list[dict[str, object]]:
+        """What the model says about texts, or about every row of a file, DataFrame or list of dicts.
+
+        Args:
+            data: A list of texts, or rows as `supertune.read` takes them (a single string is a file's path).
+
+        Raises:
+            UserError: The rows lack a text column of the model, or a file of the run is damaged.
+        """
+        if isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(text, str) for text in data):
+            return predict_texts(self.path, data)
+        return list(predict_file(self.path, data, console=Console(quiet=True)))
+
+    def evaluate(self, data: object) -> dict[str, Any]:
+        """Score the model on labelled rows; the shape of ``evaluate --json``.
+
+        Raises:
+            UserError: The rows cannot be used, or hold labels the model does not know.
+        """
+        return evaluate_file(self.path, data, out=None, console=Console(quiet=True))
+
+    def model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The model, in 32 bits and evaluation mode, and its tokenizer.
+
+        Raises:
+            UserError: The run has no model, or a file of it is damaged.
+        """
+        saved = open_saved(self._store.require("model"))
+        return saved.model, saved.tokenizer
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run directory.
+
+    Raises:
+        UserError: There is no run there.
+    """
+    return Run(open_run(Path(path)))

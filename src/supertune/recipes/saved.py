@@ -1,0 +1,126 @@
+"""A trained model on the disk: written so that plain transformers opens it, and opened again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supertune.contracts import Features, Task
+from supertune.errors import SupertuneError, UserError
+from supertune.files import atomic_folder, read_json, write_json
+from supertune.models import load_tokenizer, load_with_head, resolve, save_tokenizer
+from supertune.recipes.start import Start
+from supertune.tasks import TASKS, task_from_state
+from supertune.train import predict_outputs
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TASK_FILE = "supertune.json"
+_FORMAT = 1
+_CHECKED_ROWS = 64
+_TOLERANCE = 1e-4
+"""Largest difference of logits between the trained and the reloaded model, both in 32 bits."""
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model opened from a run, with all that is needed to predict.
+
+    Attributes:
+        model: In 32 bits, in evaluation mode, on the processor.
+        tokenizer: Its tokenizer.
+        task: Knows the columns and the labels.
+        max_length: Tokens per text, as trained.
+        base: Name and SHA-256 of what was fine-tuned.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    task: Task
+    max_length: int
+    base: dict[str, str]
+
+    def outputs(self, features: Features, batch_size: int = 64, **options: Any) -> NDArray[Any]:
+        """Raw outputs of every item, float32 (items, …)."""
+        padding = {"input_ids": int(self.tokenizer.pad_token_id or 0)}
+        outputs: NDArray[Any] = predict_outputs(
+            self.model, features, self.task.forward, batch_size=batch_size, padding=padding, **options
+        )
+        return outputs
+
+
+def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -> None:
+    """Write weights, configuration, tokenizer and task into ``folder``, whole or not at all.
+
+    Raises:
+        UserError: The disk is full, or the place is not writable.
+    """
+    base = {"name": start.source.name, "sha256": start.source.sha256, "license": start.source.license}
+    with atomic_folder(folder) as partial:
+        _writing(start.strategy.save, model, str(partial))
+        _writing(save_tokenizer, start.tokenizer, partial)
+        described = {"format": _FORMAT, "task": task.name, "state": task.state(), "max_length": start.max_length}
+        write_json(partial / TASK_FILE, {**described, "base": base})
+
+
+def _writing(write: Any, *arguments: Any) -> None:
+    """Call a library's writer; a full disk that it reports in its own way becomes the operating system's error."""
+    from safetensors import SafetensorError
+
+    try:
+        write(*arguments)
+    except SafetensorError as error:
+        # safetensors wraps the system's error in text: "I/O error: No space left on device (os error 28)".
+        number = str(error).rpartition("(os error ")[2].partition(")")[0]
+        if not number.isdigit():
+            raise
+        raise OSError(int(number), str(error)) from error
+
+
+def open_saved(folder: Path) -> SavedModel:
+    """Open what `save_model` wrote.
+
+    Raises:
+        UserError: A file is missing or damaged.
+    """
+    described = read_json(folder / TASK_FILE)
+    known = isinstance(described, dict) and described.get("format") == _FORMAT and described.get("task") in TASKS
+    if not known:
+        raise UserError(
+            "was not written by this version of supertune", where=str(folder / TASK_FILE), fix="train again, or update"
+        )
+    try:
+        task = task_from_state(described["task"], described["state"])
+        max_length, base = int(described["max_length"]), dict(described["base"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+    source = resolve(str(folder))
+    model = load_with_head(source, task.head())
+    return SavedModel(model, load_tokenizer(source, max_length=max_length), task, max_length, base)
+
+
+def reload_check(model: PreTrainedModel, saved: SavedModel, features: Features) -> dict[str, Any]:
+    """Compare the trained model with the one read back, on the first 64 rows, both in 32 bits.
+
+    Returns:
+        ``rows``, ``max_difference`` of the logits, and ``tolerance``, for the manifest.
+
+    Raises:
+        SupertuneError: They differ: what was saved is not what was trained.
+    """
+    from supertune.train import take
+
+    some = take(features, np.arange(min(_CHECKED_ROWS, len(features))))
+    padding = {"input_ids": int(saved.tokenizer.pad_token_id or 0)}
+    trained = predict_outputs(model.cpu(), some, saved.task.forward, batch_size=_CHECKED_ROWS, padding=padding)
+    difference = float(np.abs(trained - saved.outputs(some, _CHECKED_ROWS)).max(initial=0.0))
+    if not difference <= _TOLERANCE:
+        raise SupertuneError(
+            f"the saved model differs from the trained one by {difference:g} in its outputs; please report this"
+        )
+    return {"rows": len(some), "max_difference": difference, "tolerance": _TOLERANCE}

@@ -1,0 +1,161 @@
+"""Where training starts from: model, tokenizer, device, and everything that ``auto`` stands for."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from supertune.config import Config
+from supertune.console import Console
+from supertune.contracts import Strategy
+from supertune.errors import UserError
+from supertune.models import ModelSource, default_max_length, default_model, load_tokenizer, resolve
+from supertune.recipes.rows import LoadedRows
+from supertune.strategies import STRATEGIES
+from supertune.train import Precision, considerate_threads, measure_precision
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+FEWEST_STEPS = 300
+MOST_EPOCHS = 20
+USUAL_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class Start:
+    """What training starts from, with nothing left open.
+
+    Attributes:
+        config: The configuration with every ``auto`` replaced.
+        source: The pre-trained model.
+        tokenizer: Its tokenizer.
+        max_length: Tokens per text.
+        strategy: Which parameters learn.
+        device: Where to compute.
+        precision: Number type of the matrix products while training.
+    """
+
+    config: Config
+    source: ModelSource
+    tokenizer: PreTrainedTokenizerBase
+    max_length: int
+    strategy: Strategy
+    device: torch.device
+    precision: Precision
+
+
+def find_model(config: Config, language: str) -> ModelSource:
+    """The model the configuration names, or the embedded one for the language of the data.
+
+    Raises:
+        UserError: It cannot be found, or is not safe to load.
+    """
+    return resolve(
+        config.model.name or default_model(language),
+        allow_pickle=config.model.allow_pickle,
+        trust_remote_code=config.model.trust_remote_code,
+    )
+
+
+def find_max_length(config: Config, source: ModelSource) -> int:
+    """Tokens per text: as configured, else the model's default.
+
+    Raises:
+        UserError: The model has fewer positions than was asked for.
+    """
+    wanted = config.model.max_length
+    if wanted is None:
+        return default_max_length(source)
+    if wanted > source.max_positions:
+        raise UserError(
+            f"{wanted} tokens per text are more than {source.name} can take ({source.max_positions})",
+            where="model.max_length",
+            fix=f"--set model.max_length={source.max_positions}, or choose another model",
+        )
+    return wanted
+
+
+def auto_epochs(rows: int, batch_size: int) -> int:
+    """Three passes, more when rows are few: at least 300 steps where 20 passes suffice for that.
+
+    Small data needs steps, not passes: Mosbach et al. 2021 train 20 epochs where 3 gave random results.
+    """
+    steps = math.ceil(rows / batch_size)
+    return min(MOST_EPOCHS, max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / steps)))
+
+
+def find_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` is the first GPU if there is one.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).partition("\n")[0]
+        raise UserError(
+            f"{name!r} cannot be used here: {first}", where="train.device", fix="--set train.device=cpu"
+        ) from error
+    return device
+
+
+def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
+    """Find the model, and settle what the configuration left open.
+
+    Raises:
+        UserError: The model or the device cannot be used.
+    """
+    considerate_threads()
+    source = find_model(config, rows.language.language)
+    max_length = find_max_length(config, source)
+    chosen = "" if config.model.name else f" (the texts are mostly {rows.language.language!r})"
+    console.say(f"  {source.name}{chosen}: {source.provenance}")
+    return settle(config, rows, source, load_tokenizer(source, max_length=max_length), max_length, console)
+
+
+def settle(
+    config: Config,
+    rows: LoadedRows,
+    source: ModelSource,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    console: Console,
+) -> Start:
+    """Replace every ``auto`` by what it stands for on these rows and this machine."""
+    import torch
+
+    train = config.train
+    threads = train.threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    device = find_device(train.device)
+    precision: Precision = "fp32"
+    if train.precision == "auto":
+        precision, ratio = measure_precision(device)
+        console.say(f"  {precision}: bfloat16 multiplies matrices {ratio:.1f} × as fast as 32 bits here")
+    else:
+        precision = train.precision
+    strategy = STRATEGIES[config.strategy.name]()
+    values: dict[str, object] = {
+        "data.text": list(rows.columns.text),
+        "data.label": rows.columns.label,
+        "model.name": source.name,
+        "model.max_length": max_length,
+        "train.threads": threads,
+        "train.device": str(device),
+        "train.precision": precision,
+    }
+    if train.epochs == "auto":
+        values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size)
+    if train.learning_rate == "auto":
+        values["train.learning_rate"] = strategy.default_learning_rate()
+    return Start(config.with_values(values), source, tokenizer, max_length, strategy, device, precision)

@@ -1,0 +1,189 @@
+"""What the run tells people: the report, the model card, and the paragraph that heads both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from supertune.contracts import Features, Score, Section
+from supertune.evaluate import verdict
+from supertune.files import write_text
+from supertune.language import shorten
+from supertune.recipes.check import GateReport
+from supertune.recipes.measure import Measurement
+from supertune.recipes.rows import LoadedRows
+from supertune.recipes.sections import REPORT_WORDS, result_sections, training_section
+from supertune.recipes.start import Start
+from supertune.recipes.train_one import Trained
+from supertune.runs import ModelCard, Report, RunStore, model_card, render_report
+from supertune.tasks import ClassificationTask
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything there is to tell about a run, gathered by `supertune.recipes.fit`."""
+
+    store: RunStore
+    start: Start
+    task: ClassificationTask
+    rows: LoadedRows
+    features: Mapping[str, Features]
+    gate: GateReport
+    trained: Trained
+    measured: Measurement
+
+    @property
+    def language(self) -> Language:
+        """Language of the report: as configured, else Chinese for Chinese data and English for all other."""
+        wanted = self.start.config.evaluate.language
+        if wanted != "auto":
+            return wanted
+        return "zh" if self.rows.language.language == "zh" else "en"
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """The scores that say how good the model is."""
+        return self.measured.scores[self.measured.final_split]
+
+    @property
+    def headline(self) -> dict[str, Score]:
+        """The few scores to look at first."""
+        return {name: self.scores[name] for name in self.task.headline if name in self.scores}
+
+    def verdict(self) -> str:
+        """How good the model is and how sure we are, in plain words."""
+        outcome = self.measured.held[self.measured.final_split].outcome
+        counts = Counter(outcome.labels[target] for target in outcome.targets)
+        learned = dict(zip(self.task.label_names, self.task.label_counts(self.rows.splits["train"]), strict=True))
+        return verdict(
+            self.scores,
+            self.measured.baselines,
+            self.measured.difference,
+            n_test=len(outcome),
+            test_counts={name: counts[name] for name in outcome.labels},
+            train_counts=learned,
+            language=self.language,
+        )
+
+    def sections(self) -> tuple[Section, ...]:
+        """Results first, then how training went."""
+        config = self.start.config
+        return (
+            *result_sections(self.measured, self.task, show_text=config.evaluate.text, language=self.language),
+            training_section(self.store.events(), self.features, self.start, self.trained, self.language),
+        )
+
+    def facts(self) -> dict[str, str]:
+        """What was used."""
+        words, config, manifest = REPORT_WORDS[self.language], self.start.config, self.store.manifest
+        facts = {words["model"]: self.start.source.provenance}
+        facts[words["strategy"]] = (
+            f"{config.strategy.name}, {config.train.epochs} × {config.train.batch_size}, "
+            f"{config.train.learning_rate:g}, {config.train.precision}, {config.train.threads} threads"
+        )
+        facts[words["seeds"]] = f"train.seed {config.train.seed}, data.split_seed {config.data.split_seed}"
+        for split, table in self.rows.splits.items():
+            facts[f"{words['data']}: {split}"] = f"{len(table):,} · {table.source} · {table.fingerprint[:16]}"
+        facts[words["language"]] = f"{self.rows.language.language} ({self.rows.language.share:.0%})"
+        facts[words["machine"]] = f"{manifest['hardware']['cpu']}, {manifest['hardware']['usable_cores']} cores"
+        facts[words["versions"]] = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
+        facts[words["time"]] = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in manifest["timings"].items())
+        check = manifest["reload_check"]
+        facts[words["reload"]] = f"{check['rows']} rows, largest difference {check['max_difference']:.1e}"
+        return facts
+
+
+def write_story(story: Story) -> str:
+    """Write report.html and the model card; returns the verdict.
+
+    Raises:
+        UserError: The disk is full, or the run is not writable.
+    """
+    said = story.verdict()
+    report = Report(
+        title=story.store.path.name,
+        verdict=said,
+        headline=story.headline,
+        baselines=story.measured.baselines,
+        sections=story.sections(),
+        findings=story.gate.findings,
+        rows=story.gate.rows,
+        facts=story.facts(),
+        language=story.language,
+    )
+    story.store.write_report(render_report(report))
+    write_text(story.store.model_folder / "README.md", model_card(_card(story, said)))
+    return said
+
+
+def _card(story: Story, said: str) -> ModelCard:
+    source, config = story.start.source, story.start.config
+    labels = story.task.label_names
+    train = config.train.model_dump()
+    return ModelCard(
+        title=f"{source.name} fine-tuned to tell {len(labels)} labels apart",
+        summary=(
+            f"A text classifier with {len(labels)} labels ({shorten(', '.join(labels), 200)}), "
+            f"{source.name} fine-tuned on {len(story.rows.splits['train']):,} texts with supertune."
+        ),
+        verdict=said,
+        task=story.task.name,
+        pipeline_tag="text-classification",
+        strategy=config.strategy.name,
+        base_model=source.name,
+        split=story.measured.final_split,
+        scores=story.scores,
+        transformers_code=_transformers_code(story.start.max_length),
+        supertune_code=_SUPERTUNE_CODE,
+        languages=(story.rows.language.language,),
+        license=None if source.license == "unknown" else source.license.lower(),
+        provenance={"model": source.provenance, "sha256": source.sha256, "licence": source.license},
+        baselines=story.measured.baselines,
+        labels=labels,
+        data=_data_facts(story.rows),
+        rows=story.gate.rows,
+        findings=story.gate.findings,
+        not_measured=(
+            "how it does on texts from elsewhere",
+            "fairness between groups of people",
+            "robustness to typos and rephrasing",
+            "whether the texts hold personal data",
+        ),
+        settings={key: str(value) for key, value in train.items()},
+        versions=dict(story.store.manifest["versions"]),
+    )
+
+
+def _data_facts(rows: LoadedRows) -> dict[str, Any]:
+    return {
+        split: f"{len(table):,} rows of {table.source}, fingerprint {table.fingerprint}"
+        for split, table in rows.splits.items()
+    }
+
+
+def _transformers_code(max_length: int) -> str:
+    return f"""\
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+folder = "."  # this folder
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+texts = ["one text", "another text"]
+batch = tokenizer(texts, truncation=True, max_length={max_length}, padding=True, return_tensors="pt")
+with torch.no_grad():
+    probabilities = model(**batch).logits.softmax(-1)
+labels = [model.config.id2label[int(index)] for index in probabilities.argmax(-1)]
+"""
+
+
+_SUPERTUNE_CODE = """\
+import supertune
+
+run = supertune.load_run("..")  # the run directory that holds this folder
+run.predict(["one text", "another text"])
+"""
