@@ -203,7 +203,11 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
         try:
             values[key.strip()] = yaml.load(text, Loader=_Loader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"the value of {key.strip()} is not YAML: {text!r}", where="--set") from error
+            raise UserError(
+                f"the value of {key.strip()} is not YAML: {text!r}",
+                where="--set",
+                fix="close its brackets and quotes; write a list as [1,2] and text with special characters in quotes",
+            ) from error
     return values
 
 

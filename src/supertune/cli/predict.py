@@ -36,8 +36,9 @@ def predict(
         raise UserError("texts and --file were both given", fix="give one of them")
     if file is None and not texts and sys.stdin.isatty():
         raise UserError("nothing to predict", fix=f'supertune predict {run} "a text", or --file rows.csv')
-    from supertune.recipes.predict import predict_file, predict_lines, predict_texts
+    from supertune.recipes.predict import predict_file, predict_lines, predict_texts, refuse_existing
 
+    refuse_existing(out)
     console = Console(quiet=quiet)
     if file is not None:
         rows: Iterable[dict[str, object]] = predict_file(

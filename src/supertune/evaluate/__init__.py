@@ -128,7 +128,7 @@ def _metric(name: str) -> Metric:
         near = get_close_matches(name, METRICS, n=1)
         raise UserError(
             f"there is no metric {name!r}",
-            where="evaluate.metrics",
+            where="evaluate.metric",
             fix=f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(METRICS)}",
         )
     return METRICS[name]

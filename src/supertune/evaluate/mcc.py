@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from supertune.contracts import FloatArray, Outcome
-from supertune.evaluate.counts import class_counts, confusion, mcc_value, small_class_warning, smoothed
+from supertune.evaluate.counts import class_counts, confusion, count_warning, mcc_value, smoothed
 from supertune.evaluate.intervals import effective_wilson
 from supertune.evaluate.metric import Measured, Metric, Resampling, interval_score, signature
 
@@ -32,7 +32,7 @@ def _measure(name: str, outcome: Outcome, _: Resampling) -> Measured:
         n=len(outcome),
         signature=text,
         limits=(-1.0, 1.0),
-        warning=small_class_warning(counts, outcome.labels),
+        warning=count_warning(counts, outcome.labels),
     )
     return Measured({name: score})
 

@@ -16,10 +16,15 @@ _HEADS = ("classifier", "pooler", "score", "qa_outputs", "pre_classifier", "clas
 """Modules that transformers puts on a body for a task, by whatever name; these may be newly initialised."""
 
 
-def load_with_head(source: ModelSource, head: Head) -> PreTrainedModel:
+def load_with_head(source: ModelSource, head: Head, *, new: bool = True) -> PreTrainedModel:
     """Open the model with the head's class, in fp32, in evaluation mode.
 
     A head that the folder has no weights for is drawn from torch's global generator: seed it first.
+
+    Args:
+        source: The model.
+        head: The head's class and its labels.
+        new: Accept a folder without weights for this head; off for a model that was trained with it.
 
     Raises:
         UserError: The architecture has no such head, or weights of the body are missing or do not fit.
@@ -53,6 +58,6 @@ def load_with_head(source: ModelSource, head: Head) -> PreTrainedModel:
                 where=str(source.folder),
                 fix="choose an encoder such as minilm or e5-multilingual",
             ) from error
-    check_body_loaded(info, _HEADS, where=str(source.folder))
+    check_body_loaded(info, _HEADS if new else (), where=str(source.folder))
     opened: PreTrainedModel = model.eval()
     return opened

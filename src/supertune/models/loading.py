@@ -63,7 +63,7 @@ def check_body_loaded(loading_info: Mapping[str, Any], head_prefixes: Sequence[s
     if lost:
         named = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
         raise UserError(
-            f"weights of the model's body are missing or of another shape: {named}",
+            f"weights of the model are missing or of another shape: {named}",
             where=where,
             fix="use config.json and weights of the same model; a file may be from another one",
         )

@@ -12,11 +12,12 @@ from supertune.console import Console, show_findings
 from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
 from supertune.data import CHECKS, CheckInput, Table, run_checks, set_aside_unlabelled
 from supertune.errors import UserError
+from supertune.evaluate import METRICS
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
-from supertune.tasks import token_lengths
+from supertune.tasks import TASKS, token_lengths
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,21 @@ def reaches(findings: Sequence[Finding], severity: Severity) -> bool:
     return any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in findings)
 
 
-def check_allowed(names: Sequence[str]) -> None:
-    """Check the names given to ``--allow`` before any work is done.
+def check_names(config: Config) -> None:
+    """Check the names of checks and of the choosing metric before any work is done.
 
     Raises:
-        UserError: One of them is no check.
+        UserError: One of them is unknown.
     """
-    if unknown := sorted(set(names) - set(CHECKS)):
+    if unknown := sorted(set(config.data.allow) - set(CHECKS)):
         raise UserError(f"{unknown[0]!r} is no check", where="data.allow", fix=f"checks are: {', '.join(CHECKS)}")
+    single = [name for name, metric in METRICS.items() if metric.from_counts or metric.from_rows]
+    if config.evaluate.metric not in ("auto", *single):
+        raise UserError(
+            f"{config.evaluate.metric!r} is no metric that can choose an epoch",
+            where="evaluate.metric",
+            fix=f"choose one of auto, {', '.join(single)}",
+        )
 
 
 def gate(check_input: CheckInput, allowed: Sequence[str], console: Console) -> tuple[GateReport, list[Finding]]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from supertune.console import Console
-from supertune.contracts import Features, IntArray
-from supertune.data import CheckInput
+from supertune.contracts import Features, IntArray, Task
+from supertune.data import CheckInput, Table
+from supertune.errors import UserError
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
 from supertune.tasks import UNLABELLED, ClassificationTask
 from supertune.train import balanced_weights, cross_entropy, take
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def fitted_task(start: Start, rows: LoadedRows) -> ClassificationTask:
@@ -24,6 +30,18 @@ def fitted_task(start: Start, rows: LoadedRows) -> ClassificationTask:
     return ClassificationTask(rows.columns, labels=task.labels, criterion=criterion)
 
 
+def encode_labelled(task: Task, table: Table, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Features:
+    """A table as tokens and targets.
+
+    Raises:
+        UserError: A row has a label that was not learned; names the file, which the task does not know.
+    """
+    try:
+        return task.encode(table, tokenizer, max_length)
+    except UserError as error:
+        raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
+
+
 def encode_splits(start: Start, task: ClassificationTask, rows: LoadedRows, console: Console) -> dict[str, Features]:
     """Every split as tokens: training rows with a label, held-out tables whole.
 
@@ -34,7 +52,7 @@ def encode_splits(start: Start, task: ClassificationTask, rows: LoadedRows, cons
     features, done = {}, 0
     with console.progress("tokenising", sum(map(len, tables.values()))) as bar:
         for split, table in tables.items():
-            features[split] = task.encode(table, start.tokenizer, start.max_length)
+            features[split] = encode_labelled(task, table, start.tokenizer, start.max_length)
             done += len(table)
             bar(done)
     return features

@@ -13,11 +13,11 @@ import numpy as np
 from supertune.config import Config, dump_config
 from supertune.console import Console
 from supertune.contracts import Features, Finding, IntArray
-from supertune.recipes.check import GateReport, check_allowed, gate
+from supertune.recipes.check import GateReport, check_names, check_metric, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.rows import load_rows
 from supertune.recipes.start import Start, prepare_start
-from supertune.recipes.train_one import begin
+from supertune.recipes.train_one import begin, check_tokens
 from supertune.tasks import ClassificationTask
 from supertune.train import consume, epoch_order, take, train
 
@@ -89,7 +89,8 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     Raises:
         UserError: As training would.
     """
-    check_allowed(config.data.allow)
+    check_names(config)
+    check_metric(config.evaluate.metric, config.task.name)
     console.heading("Data")
     rows = load_rows(config, data, console)
     console.heading("Model")
@@ -123,6 +124,7 @@ def measure_cost(start: Start, task: ClassificationTask, features: Features, row
     costs = np.array([padded_tokens(features, items) for items in order])
     chosen = [int(costs.argmax()), *np.linspace(0, len(order) - 1, _PROBED_BATCHES).astype(int).tolist()]
     model, optimizer, plan = begin(start, task)
+    check_tokens(start, model, features)
     per_token = []
     for index in chosen:
         batch = take(features, order[index])

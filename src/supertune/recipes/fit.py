@@ -14,7 +14,8 @@ from supertune.config import Config, dump_config
 from supertune.console import Console
 from supertune.contracts import Event
 from supertune.errors import GateError, InterruptedRunError, UserError
-from supertune.recipes.check import check_allowed, gate
+from supertune.files import explained
+from supertune.recipes.check import check_names, check_metric, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.measure import Measurement, measure
 from supertune.recipes.predict import show_scores
@@ -50,8 +51,12 @@ def fit(
         InterruptedRunError: Ctrl-C; what was done is in the run.
     """
     console = console or Console(quiet=True)
-    check_allowed(config.data.allow)
-    existed = out is not None and out.exists()
+    check_names(config)
+    check_metric(config.evaluate.metric, config.task.name)
+    existed = False
+    if out is not None:
+        with explained(out):
+            existed = out.exists()
     store = create_run(out, task=config.task.name, command=list(command or sys.argv), config_yaml=dump_config(config))
     clock = Clock()
     with recorded(store, existed):

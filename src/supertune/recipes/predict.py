@@ -14,8 +14,9 @@ from supertune.contracts import Score
 from supertune.data import OnBadRow, Table, read
 from supertune.errors import UserError
 from supertune.evaluate import measure
-from supertune.files import write_jsonl
+from supertune.files import explained, write_jsonl
 from supertune.language import shorten
+from supertune.recipes.encode import encode_labelled
 from supertune.recipes.saved import SavedModel, open_saved
 from supertune.runs import RunStore, open_run, prediction_row, score_text
 
@@ -31,6 +32,19 @@ def open_trained(run: Path) -> tuple[RunStore, SavedModel]:
     """
     store = open_run(run)
     return store, open_saved(store.require("model"))
+
+
+def refuse_existing(out: Path | None) -> None:
+    """Check, before any work is done, that predictions will overwrite nothing: it might be their own input.
+
+    Raises:
+        UserError: There is such a file already.
+    """
+    if out is None:
+        return
+    with explained(out):
+        if out.exists():
+            raise UserError("exists already", where=str(out), fix="name a new file with --out")
 
 
 def predict_table(saved: SavedModel, table: Table, *, without: Sequence[str] = ()) -> Iterator[dict[str, object]]:
@@ -145,6 +159,7 @@ def evaluate_file(
     Raises:
         UserError: The run or the data cannot be used, there is no label column, or a label is not known.
     """
+    refuse_existing(out)
     store, saved = open_trained(run)
     table = _read_for(saved, data, on_bad_row=on_bad_row, sheet=sheet)
     label = saved.task.columns.label
@@ -154,9 +169,7 @@ def evaluate_file(
             where=table.source,
             fix="supertune predict needs no labels; or rename the label column",
         )
-    if out is not None and out.exists():
-        raise UserError("exists already", where=str(out), fix="name a new file with --out")
-    features = saved.task.encode(table, saved.tokenizer, saved.max_length)
+    features = encode_labelled(saved.task, table, saved.tokenizer, saved.max_length)
     with console.progress("predicting", len(table)) as bar:
         outputs = saved.outputs(features, progress=bar)
     outcome = saved.task.outcome(outputs, features)

@@ -100,7 +100,7 @@ def open_saved(folder: Path) -> SavedModel:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
     source = resolve(str(folder))
-    model = load_with_head(source, task.head())
+    model = load_with_head(source, task.head(), new=False)
     return SavedModel(model, load_tokenizer(source, max_length=max_length), task, max_length, base)
 
 

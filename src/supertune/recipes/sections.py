@@ -116,11 +116,24 @@ def result_sections(
     words = REPORT_WORDS[language]
     split = measured.final_split
     held, scores = measured.held[split], measured.scores[split]
-    beside = [baseline_chart(scores, measured.baselines, task.primary_metric)] if measured.baselines else []
+    beside = (
+        [baseline_chart(scores, measured.baselines, task.primary_metric, language=language)]
+        if measured.baselines
+        else []
+    )
     return (
-        Section(words["results"], (*beside, *_leaked(measured, split, task, words), confusion_map(held.outcome))),
-        Section(words["classes"], (class_f1_chart(scores), _class_grid(scores, held.outcome.labels, words))),
-        Section(words["confidence"], (reliability_chart(held.outcome), confidence_histogram(held.outcome))),
+        Section(
+            words["results"],
+            (*beside, *_leaked(measured, split, task, words), confusion_map(held.outcome, language=language)),
+        ),
+        Section(
+            words["classes"],
+            (class_f1_chart(scores, language=language), _class_grid(scores, held.outcome.labels, words)),
+        ),
+        Section(
+            words["confidence"],
+            (reliability_chart(held.outcome, language=language), confidence_histogram(held.outcome, language=language)),
+        ),
         Section(words["errors"], _errors(measured, split, task, words, show_text=show_text)),
     )
 

@@ -120,7 +120,14 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
     max_length = find_max_length(config, source)
     chosen = "" if config.model.name else f" (the texts are mostly {rows.language.language!r})"
     console.say(f"  {source.name}{chosen}: {source.provenance}")
-    return settle(config, rows, source, load_tokenizer(source, max_length=max_length), max_length, console)
+    tokenizer = load_tokenizer(source, max_length=max_length)
+    if tokenizer.pad_token_id is None:
+        raise UserError(
+            "has a tokenizer without a padding token, so texts of different lengths cannot be batched",
+            where=str(source.folder),
+            fix='name one in its tokenizer_config.json, e.g. "pad_token": "[PAD]"',
+        )
+    return settle(config, rows, source, tokenizer, max_length, console)
 
 
 def settle(

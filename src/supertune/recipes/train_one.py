@@ -134,6 +134,8 @@ def begin(start: Start, task: Task) -> tuple[PreTrainedModel, torch.optim.Optimi
     assert isinstance(settings.learning_rate, float)
     torch.manual_seed(torch_seed(settings.seed, "head"))
     model = start.strategy.prepare(load_with_head(start.source, task.head()))
+    # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
+    model.config.pad_token_id = start.tokenizer.pad_token_id
     torch.nn.Module.to(model, start.device)
     torch.manual_seed(torch_seed(settings.seed, "dropout"))
     groups = start.strategy.parameter_groups(model, settings.learning_rate, settings.weight_decay)
@@ -147,6 +149,22 @@ def begin(start: Start, task: Task) -> tuple[PreTrainedModel, torch.optim.Optimi
         padding={"input_ids": int(start.tokenizer.pad_token_id or 0)},
     )
     return model, adamw(model, groups), plan
+
+
+def check_tokens(start: Start, model: PreTrainedModel, features: Features) -> None:
+    """Check that the model has an embedding for every token; a tokenizer may know more than the texts use.
+
+    Raises:
+        UserError: It has not: the tokenizer is another model's.
+    """
+    known = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
+    highest = int(features.tokens["input_ids"].max(initial=0))
+    if highest >= known:
+        raise UserError(
+            f"the tokenizer gives the token {highest}, but the model has only {known}",
+            where=str(start.source.folder),
+            fix="use the tokenizer and the weights of the same model",
+        )
 
 
 def train_one(
@@ -169,10 +187,12 @@ def train_one(
         console: Where to show progress.
 
     Raises:
-        UserError: The loss became infinite or not a number.
+        UserError: The loss became infinite or not a number, or the tokenizer is not the model's.
     """
     settings, evaluation = start.config.train, start.config.evaluate
     model, optimizer, plan = begin(start, task)
+    for encoded in features.values():
+        check_tokens(start, model, encoded)
     steps = plan.epochs * plan.steps_per_epoch(len(features["train"]))
     metric = task.primary_metric if evaluation.metric == "auto" else evaluation.metric
 

@@ -1,0 +1,39 @@
+"""What all tests share: repeatable Hypothesis, a cache of their own, two threads, and a tiny encoder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tiny_models import write_tiny_encoder
+
+# Before torch is imported by whoever needs it: importing it here would cost every test run two seconds.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Threads that wait without spinning: on a busy machine the spinning takes most of the time.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+hypothesis.settings.register_profile("supertune", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("supertune")
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("supertune-cache")
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's cache is read or written, and results repeat whatever the machine."""
+    monkeypatch.setenv("SUPERTUNE_CACHE", str(session_cache))
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that plain transformers opens: BERT, 2 layers × 32, WordPiece, English and Chinese. Read only."""
+    return write_tiny_encoder(tmp_path_factory.mktemp("models") / "tiny-encoder")

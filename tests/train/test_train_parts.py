@@ -1,0 +1,206 @@
+"""Losses, schedules, optimizer, precision, random streams and stored weights, each against a reference."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from sklearn.utils.class_weight import compute_class_weight
+from train_samples import bert, weights
+
+from supertune.contracts import ParameterGroup
+from supertune.errors import UserError
+from supertune.train import (
+    SHAPES,
+    adamw,
+    balanced_weights,
+    computing,
+    cross_entropy,
+    generator,
+    load_weights,
+    measure_precision,
+    save_weights,
+    schedule,
+    torch_seed,
+)
+
+# ------------------------------------------------------------------------------------------------ losses
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_cross_entropy_is_that_of_its_definition(smoothing: float) -> None:
+    random = np.random.default_rng(0)
+    logits, targets = random.normal(size=(20, 4)), random.integers(0, 4, 20)
+    summed, count = cross_entropy(None, smoothing)(torch.tensor(logits), torch.tensor(targets))
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    wanted = (1 - smoothing) * np.eye(4)[targets] + smoothing / 4
+    assert float(summed) == pytest.approx(-(wanted * log_probabilities).sum())
+    assert int(count) == 20
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_class_weights_scale_rows_and_leave_the_count(smoothing: float) -> None:
+    random = np.random.default_rng(1)
+    logits, targets = torch.tensor(random.normal(size=(30, 3))), torch.tensor(random.integers(0, 3, 30))
+    factors = [0.5, 1.0, 4.0]
+    summed, count = cross_entropy(factors, smoothing)(logits, targets)
+    alone = cross_entropy(None, smoothing)
+    assert float(summed) == pytest.approx(
+        sum(factors[target] * float(alone(logits[[row]], targets[[row]])[0]) for row, target in enumerate(targets))
+    )
+    assert int(count) == 30
+    if not smoothing:
+        reference = torch.nn.functional.cross_entropy(logits, targets, torch.tensor(factors).double(), reduction="sum")
+        assert float(summed) == pytest.approx(float(reference))
+
+
+@given(st.lists(st.integers(1, 1000), min_size=2, max_size=12))
+def test_balanced_weights_average_one_over_the_rows(counts: list[int]) -> None:
+    found = balanced_weights(counts)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    assert np.mean([found[row] for row in rows]) == pytest.approx(1)
+    np.testing.assert_allclose(found, compute_class_weight("balanced", classes=np.arange(len(counts)), y=rows))
+
+
+def test_a_class_without_rows_gets_no_weight_and_takes_none() -> None:
+    assert balanced_weights([10, 0, 30]) == pytest.approx([2.0, 0.0, 2 / 3])
+
+
+# --------------------------------------------------------------------------------------------- schedules
+
+
+@given(st.sampled_from(sorted(SHAPES)), st.integers(1, 500), st.floats(0, 1))
+def test_shares_of_the_peak(shape: str, steps: int, warmup: float) -> None:
+    shares = [schedule(shape, steps, warmup)(step) for step in range(steps)]
+    assert all(0 < share <= 1 for share in shares)
+    climbing = math.ceil(steps * warmup)
+    assert shares[:climbing] == sorted(set(shares[:climbing]))
+    assert shares[climbing:] == sorted(shares[climbing:], reverse=True)
+    if climbing < steps:
+        assert shares[climbing] == 1
+
+
+def test_known_values() -> None:
+    linear, cosine, constant = (schedule(shape, 10, 0.2) for shape in ("linear", "cosine", "constant"))
+    assert [linear(step) for step in range(10)] == pytest.approx([1 / 3, 2 / 3, *(1 - k / 8 for k in range(8))])
+    assert [cosine(step) for step in (2, 6, 9)] == pytest.approx([1, 0.5, (1 + math.cos(math.pi * 7 / 8)) / 2])
+    assert {constant(step) for step in range(2, 10)} == {1.0}
+    assert [schedule("linear", 4, 0.0)(step) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+
+
+# --------------------------------------------------------------------------------------------- optimizer
+
+
+def test_adamw_is_the_paper_with_bias_correction() -> None:
+    """Algorithm 2 of Loshchilov and Hutter 2019, written out for one parameter."""
+    model = torch.nn.Linear(1, 1, bias=False)
+    optimizer = adamw(model, [ParameterGroup(("weight",), 0.1, 0.05)])
+    value, first, second = float(model.weight.detach()), 0.0, 0.0
+    for step, gradient in enumerate([0.5, -0.2, 1.5, 0.01], start=1):
+        model.weight.grad = torch.tensor([[gradient]])
+        optimizer.step()
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        corrected = (first / (1 - 0.9**step)) / (math.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        value -= 0.1 * corrected + 0.1 * 0.05 * value
+        assert float(model.weight.detach()) == pytest.approx(value, abs=1e-6)
+
+
+def test_groups_keep_their_rates_and_empty_ones_vanish() -> None:
+    model = torch.nn.Linear(2, 2)
+    groups = [ParameterGroup(("weight",), 1e-3, 0.1), ParameterGroup((), 1.0, 1.0), ParameterGroup(("bias",), 1e-2, 0)]
+    optimizer = adamw(model, groups)
+    assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == [(1e-3, 0.1), (1e-2, 0)]
+
+
+# --------------------------------------------------------------------------------------------- precision
+
+
+def test_measuring_gives_a_choice_and_a_ratio() -> None:
+    choice, ratio = measure_precision(torch.device("cpu"))
+    assert choice == ("bf16" if ratio >= 1.5 else "fp32")
+    assert 0 < ratio < float("inf")
+
+
+def test_computing_casts_products_and_not_weights() -> None:
+    layer, device = torch.nn.Linear(4, 4), torch.device("cpu")
+    with computing("bf16", device):
+        assert layer(torch.ones(1, 4)).dtype == torch.bfloat16
+    with computing("fp32", device):
+        assert layer(torch.ones(1, 4)).dtype == torch.float32
+    assert layer.weight.dtype == torch.float32
+
+
+# ------------------------------------------------------------------------------------------- randomness
+
+
+def test_streams_repeat_and_do_not_meet() -> None:
+    names = [("order",), ("order", 0), ("order", 1), ("order", 0, 0), ("dropout",), ("head",)]
+    streams = {key: generator(7, *key).integers(2**63, size=4).tolist() for key in names}
+    assert all(streams[key] == generator(7, *key).integers(2**63, size=4).tolist() for key in names)
+    assert len({tuple(values) for values in streams.values()}) == len(names)
+    assert streams["order", 1] != generator(8, "order", 1).integers(2**63, size=4).tolist()
+
+
+def test_drawing_from_one_stream_does_not_shift_another() -> None:
+    undisturbed = generator(0, "order", 3).random()
+    other = generator(0, "dropout")
+    other.random(1000)
+    assert generator(0, "order", 3).random() == undisturbed
+
+
+def test_streams_are_not_correlated() -> None:
+    drawn = np.array([generator(seed, name).random(2000) for seed in (0, 1) for name in ("order", "head")])
+    assert np.abs(np.corrcoef(drawn) - np.eye(4)).max() < 0.1
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_torch_takes_every_seed(seed: int) -> None:
+    assert torch.Generator().manual_seed(torch_seed(seed, "head")).initial_seed() == torch_seed(seed, "head")
+
+
+# ----------------------------------------------------------------------------------------------- weights
+
+
+def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
+    model, path = bert(seed=1), tmp_path / "best.safetensors"
+    save_weights(model, path)
+    before = weights(model)
+    other = bert(seed=2)
+    load_weights(other, path)
+    assert all(torch.equal(before[name], value) for name, value in weights(other).items())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["best.safetensors"]
+
+
+def test_only_what_learns_is_stored_and_changed(tmp_path: Path) -> None:
+    model, path = bert(seed=1), tmp_path / "best.safetensors"
+    model.bert.requires_grad_(False)
+    save_weights(model, path)
+    assert set(load_file(path)) == {"classifier.weight", "classifier.bias"}
+    other = bert(seed=2)
+    other.bert.requires_grad_(False)
+    body = weights(other.bert)
+    load_weights(other, path)
+    assert all(torch.equal(body[name], value) for name, value in weights(other.bert).items())
+    assert torch.equal(other.classifier.weight, model.classifier.weight)
+
+
+def test_what_is_stored_does_not_follow_the_model(tmp_path: Path) -> None:
+    model, path = bert(), tmp_path / "best.safetensors"
+    save_weights(model, path)
+    before = weights(model)
+    with torch.no_grad():
+        model.classifier.weight.add_(1)
+    load_weights(model, path)
+    assert torch.equal(model.classifier.weight, before["classifier.weight"])
+
+
+def test_an_impossible_place_names_itself(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file"):
+        save_weights(bert(), tmp_path / "file" / "best.safetensors")
