@@ -12,7 +12,6 @@ from supertune.console import Console, show_findings
 from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
 from supertune.data import CHECKS, CheckInput, Table, run_checks, set_aside_unlabelled
 from supertune.errors import UserError
-from supertune.evaluate import METRICS
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
@@ -67,20 +66,26 @@ def reaches(findings: Sequence[Finding], severity: Severity) -> bool:
     return any(SEVERITIES.index(finding.severity) >= SEVERITIES.index(severity) for finding in findings)
 
 
-def check_names(config: Config) -> None:
-    """Check the names of checks and of the choosing metric before any work is done.
+def check_allowed(names: Sequence[str]) -> None:
+    """Check the names given to ``--allow`` before any work is done.
 
     Raises:
-        UserError: One of them is unknown.
+        UserError: One of them is no check.
     """
-    if unknown := sorted(set(config.data.allow) - set(CHECKS)):
+    if unknown := sorted(set(names) - set(CHECKS)):
         raise UserError(f"{unknown[0]!r} is no check", where="data.allow", fix=f"checks are: {', '.join(CHECKS)}")
-    single = [name for name, metric in METRICS.items() if metric.from_counts or metric.from_rows]
-    if config.evaluate.metric not in ("auto", *single):
+
+
+def check_metric(name: str, task: str) -> None:
+    """Check the metric that is to choose the epoch before any work is done.
+
+    Raises:
+        UserError: The task has no metric of that name that is one number.
+    """
+    known = [metric for metric in TASKS[task].metrics if not metric.endswith("_per_class")]
+    if name not in ("auto", *known):
         raise UserError(
-            f"{config.evaluate.metric!r} is no metric that can choose an epoch",
-            where="evaluate.metric",
-            fix=f"choose one of auto, {', '.join(single)}",
+            f"{name!r} is no metric of {task}", where="evaluate.metric", fix=f"use auto or one of {', '.join(known)}"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from supertune.config import Config, dump_config
 from supertune.console import Console
 from supertune.contracts import Features, Finding, IntArray
-from supertune.recipes.check import GateReport, check_names, check_metric, gate
+from supertune.recipes.check import GateReport, check_allowed, check_metric, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.rows import load_rows
 from supertune.recipes.start import Start, prepare_start
@@ -89,7 +89,7 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     Raises:
         UserError: As training would.
     """
-    check_names(config)
+    check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
     console.heading("Data")
     rows = load_rows(config, data, console)

@@ -15,7 +15,7 @@ from supertune.console import Console
 from supertune.contracts import Event
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
-from supertune.recipes.check import check_names, check_metric, gate
+from supertune.recipes.check import check_allowed, check_metric, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.measure import Measurement, measure
 from supertune.recipes.predict import show_scores
@@ -51,7 +51,7 @@ def fit(
         InterruptedRunError: Ctrl-C; what was done is in the run.
     """
     console = console or Console(quiet=True)
-    check_names(config)
+    check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
     existed = False
     if out is not None:
