@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # pip, not uv: constraints.txt pins every version, the processor build of torch included.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint format bench bench-reading bench-coverage docs constraints clean
+.PHONY: demo test lint format bench bench-reading bench-coverage bench-accuracy docs constraints clean
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -24,7 +24,7 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-reading bench-coverage
+bench: bench-reading bench-coverage bench-accuracy
 
 bench-reading: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/reading.py

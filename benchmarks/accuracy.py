@@ -26,7 +26,7 @@ WAIMAI_ROWS = {"train": 3000, "validation": 1000, "test": 3000}
 
 
 def main() -> int:
-    """Run what was asked for; exit code 2 when the data are not there."""
+    """Run what was asked for; skip with a word when the data are not there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("what", nargs="*", default=["sst2", "waimai"], choices=["sst2", "waimai"])
     parser.add_argument("--seeds", type=int, default=3)
@@ -34,8 +34,8 @@ def main() -> int:
     options = parser.parse_args()
     data = Path(os.environ.get("SUPERTUNE_DATA", ""))
     if not (data / "sst2").is_dir():
-        print("set SUPERTUNE_DATA to the folder with sst2/ and waimai_10k.csv")
-        return 2
+        print("skipped: set SUPERTUNE_DATA to the folder with sst2/ and waimai_10k.csv")
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         out = options.out or Path(scratch)
         for name in options.what:

@@ -84,8 +84,8 @@ class Task(Protocol):
         ...
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics of this task, in the order to show them."""
+    def answers(self) -> str:
+        """Kind of answers it gives, e.g. ``classes``: every metric that judges this kind measures it."""
         ...
 
     @property

@@ -209,6 +209,9 @@ def _find_text(profiles: Sequence[_Profile], source: str) -> tuple[tuple[str, ..
     part = [profile for profile in profiles if names.words(profile.name) & names.TEXT_NAMES]
     for tier, test in ((plain, _may_be_text), (usual, _may_be_text), (title, _is_free_text), (part, _may_be_text)):
         fitting = [profile for profile in tier if test(profile)]
+        if len(fitting) > 1 and (sentences := [profile for profile in fitting if profile.is_free_text]):
+            # Beside a column of sentences, one of codes ("ticket": T-0017) is an identifier.
+            fitting = sentences
         if len(fitting) == 1:
             return _with_title(fitting[0], title)
         if fitting:

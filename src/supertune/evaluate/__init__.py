@@ -63,6 +63,7 @@ __all__ = [
     "confusion_map",
     "estimate",
     "measure",
+    "metrics_for",
     "paired_difference",
     "reliability",
     "reliability_chart",
@@ -70,6 +71,11 @@ __all__ = [
     "verdict",
     "worst_errors",
 ]
+
+
+def metrics_for(answers: str) -> tuple[str, ...]:
+    """Names of the metrics that judge this kind of answers, in the registry's order."""
+    return tuple(name for name, metric in METRICS.items() if metric.answers == answers)
 
 
 def measure(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resamples: int = 2000) -> Measured:

@@ -53,12 +53,15 @@ class Metric:
             value without an interval, and paired differences. None where counts do not suffice.
         from_rows: float64 (rows,) values whose mean is the metric; the same for metrics that are such means.
         higher_is_better: False for losses and errors.
+        answers: What it can judge: ``classes`` for one label per row. A task is measured by every metric that
+            judges its kind of answers.
     """
 
     measure: Callable[[str, Outcome, Resampling], Measured]
     from_counts: Callable[[ClassCounts], FloatArray] | None = None
     from_rows: Callable[[Outcome], FloatArray] | None = None
     higher_is_better: bool = True
+    answers: str = "classes"
 
 
 def signature(name: str, *details: str, interval: str, n: int) -> str:

@@ -12,6 +12,7 @@ from supertune.console import Console, show_findings
 from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
 from supertune.data import CHECKS, CheckInput, Table, run_checks, set_aside_unlabelled
 from supertune.errors import UserError
+from supertune.evaluate import metrics_for
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
@@ -82,7 +83,7 @@ def check_metric(name: str, task: str) -> None:
     Raises:
         UserError: The task has no metric of that name that is one number.
     """
-    known = [metric for metric in TASKS[task].metrics if not metric.endswith("_per_class")]
+    known = [metric for metric in metrics_for(TASKS[task].answers) if not metric.endswith("_per_class")]
     if name not in ("auto", *known):
         raise UserError(
             f"{name!r} is no metric of {task}", where="evaluate.metric", fix=f"use auto or one of {', '.join(known)}"
@@ -121,7 +122,11 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
         for split, table in labelled.items()
     }
     console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
-    report, _ = gate(CheckInput(labelled, columns, len(tables) > 1, lengths, max_length), allowed=(), console=console)
+    report, _ = gate(
+        CheckInput(labelled, columns, len(tables) > 1, lengths, max_length, source.max_positions),
+        allowed=(),
+        console=console,
+    )
     for finding in report.findings:
         console.say(f"  {finding.check}: {finding.fix}")
     return report

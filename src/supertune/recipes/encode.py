@@ -80,4 +80,6 @@ def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) ->
         known, here, there = np.intersect1d(tables[split].row_ids, given, assume_unique=True, return_indices=True)
         assert len(known) <= len(given)
         lengths[origin][there] = encoded.full_lengths[here]
-    return CheckInput(rows.given, rows.columns, rows.given_splits, lengths, start.max_length)
+    return CheckInput(
+        rows.given, rows.columns, rows.given_splits, lengths, start.max_length, start.source.max_positions
+    )

@@ -17,9 +17,9 @@ from supertune.recipes.check import GateReport, check_allowed, check_metric, gat
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.rows import load_rows
 from supertune.recipes.start import Start, prepare_start
-from supertune.recipes.train_one import begin, check_tokens
+from supertune.recipes.train_one import begin
 from supertune.tasks import ClassificationTask
-from supertune.train import consume, epoch_order, take, train
+from supertune.train import epoch_order, take, train
 
 _PROBED_BATCHES = 6
 
@@ -123,13 +123,12 @@ def measure_cost(start: Start, task: ClassificationTask, features: Features, row
     order = epoch_order(features.lengths, settings.batch_size, settings.seed, 0)
     costs = np.array([padded_tokens(features, items) for items in order])
     chosen = [int(costs.argmax()), *np.linspace(0, len(order) - 1, _PROBED_BATCHES).astype(int).tolist()]
-    model, optimizer, plan = begin(start, task)
-    check_tokens(start, model, features)
+    training = begin(start, task, {"train": features})
     per_token = []
     for index in chosen:
-        batch = take(features, order[index])
+        batch = take(training.features["train"], order[index])
         begun = time.perf_counter()
-        list(consume(train(model, batch, task.loss, optimizer, lambda step: 0.0, plan.once()), []))
+        list(train(training.model, batch, task.loss, training.optimizer, lambda step: 0.0, training.plan.once()))
         per_token.append((time.perf_counter() - begun) / padded_tokens(features, order[index]))
     # The first step also allocates and compiles; it is there for its memory.
     timed = np.array(per_token[1:])

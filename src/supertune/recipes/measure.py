@@ -13,7 +13,7 @@ from supertune.config import Config
 from supertune.console import Console
 from supertune.contracts import Columns, Features, Label, Outcome, Prediction, Predictor, Score
 from supertune.data import Table, leaked_rows
-from supertune.evaluate import MajorityBaseline, TfidfBaseline, paired_difference
+from supertune.evaluate import MajorityBaseline, TfidfBaseline, metrics_for, paired_difference
 from supertune.evaluate import measure as measure_outcome
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel
@@ -84,7 +84,7 @@ def measure(
     scores: dict[str, Mapping[str, Score]] = {}
     undefined: Mapping[str, str] = {}
     for split, answers in held.items():
-        measured = measure_outcome(answers.outcome, saved.task.metrics, **settings)
+        measured = measure_outcome(answers.outcome, metrics_for(saved.task.answers), **settings)
         scores[split], undefined = measured.scores, measured.undefined
     scores |= _without_leaked(saved, rows, held, settings)
     test = held.get("test")
@@ -92,7 +92,8 @@ def measure(
         return Measurement(held, scores, undefined)
     guesses = baseline_outcomes(rows.splits["train"], test, rows.columns, test.outcome.labels, console)
     baselines = {
-        name: measure_outcome(outcome, saved.task.metrics, **settings).scores for name, outcome in guesses.items()
+        name: measure_outcome(outcome, metrics_for(saved.task.answers), **settings).scores
+        for name, outcome in guesses.items()
     }
     scores |= {f"test_{name}": values for name, values in baselines.items()}
     difference = paired_difference(test.outcome, guesses["tfidf"], saved.task.primary_metric, **settings)
@@ -125,7 +126,9 @@ def _without_leaked(
         kept = ~np.isin(held[split].labelled, leaked)
         if kept.any():
             rest = Outcome(outcome.targets[kept], outcome.outputs[kept], outcome.labels)
-            clean[f"{split}_{WITHOUT_LEAKED}"] = measure_outcome(rest, saved.task.metrics, **settings).scores
+            clean[f"{split}_{WITHOUT_LEAKED}"] = measure_outcome(
+                rest, metrics_for(saved.task.answers), **settings
+            ).scores
     return clean
 
 

@@ -13,7 +13,7 @@ from supertune.console import Console
 from supertune.contracts import Score
 from supertune.data import OnBadRow, Table, read
 from supertune.errors import UserError
-from supertune.evaluate import measure
+from supertune.evaluate import measure, metrics_for
 from supertune.files import explained, write_jsonl
 from supertune.language import shorten
 from supertune.recipes.encode import encode_labelled
@@ -175,7 +175,7 @@ def evaluate_file(
     outcome = saved.task.outcome(outputs, features)
     if not len(outcome):
         raise UserError(f"no row has a value in the label column {label!r}", where=table.source, fix="label some rows")
-    scores = measure(outcome, saved.task.metrics).scores
+    scores = measure(outcome, metrics_for(saved.task.answers)).scores
     show_scores(console, scores, saved.task.headline)
     if out is not None:
         predictions = saved.task.decode(outputs, features)

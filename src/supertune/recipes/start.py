@@ -79,6 +79,12 @@ def find_max_length(config: Config, source: ModelSource) -> int:
     return wanted
 
 
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    # macOS has no such call, and no such limits.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def auto_epochs(rows: int, batch_size: int) -> int:
     """Three passes, more when rows are few: at least 300 steps where 20 passes suffice for that.
 
@@ -142,7 +148,7 @@ def settle(
     import torch
 
     train = config.train
-    threads = train.threads or len(os.sched_getaffinity(0))
+    threads = train.threads or usable_cores()
     torch.set_num_threads(threads)
     device = find_device(train.device)
     precision: Precision = "fp32"

@@ -16,6 +16,7 @@ from supertune.models import load_with_head
 from supertune.recipes.start import Start
 from supertune.train import (
     Plan,
+    UsedVocabulary,
     adamw,
     consume,
     load_weights,
@@ -122,10 +123,32 @@ class Progress:
         return ()
 
 
-def begin(start: Start, task: Task) -> tuple[PreTrainedModel, torch.optim.Optimizer, Plan]:
-    """The model with a fresh head, its optimizer, and how the rows will be gone through.
+@dataclass(frozen=True)
+class Training:
+    """A training that is about to begin.
+
+    Attributes:
+        model: With a fresh head, its input embedding cut down to the tokens that occur.
+        vocabulary: Those tokens; puts the whole embedding back at the end.
+        features: The rows, encoded in that vocabulary.
+        optimizer: Over what the strategy lets learn.
+        plan: How the rows will be gone through.
+    """
+
+    model: PreTrainedModel
+    vocabulary: UsedVocabulary
+    features: Mapping[str, Features]
+    optimizer: torch.optim.Optimizer
+    plan: Plan
+
+
+def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Training:
+    """Open the model, put the head on it, and make the optimizer.
 
     Head and dropout draw from streams of their own, so that neither shifts when the other changes.
+
+    Raises:
+        UserError: The tokenizer is not the model's.
     """
     import torch
 
@@ -136,6 +159,9 @@ def begin(start: Start, task: Task) -> tuple[PreTrainedModel, torch.optim.Optimi
     model = start.strategy.prepare(load_with_head(start.source, task.head()))
     # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
     model.config.pad_token_id = start.tokenizer.pad_token_id
+    for encoded in features.values():
+        check_tokens(start, model, encoded)
+    vocabulary = UsedVocabulary(model, features.values(), int(start.tokenizer.pad_token_id or 0))
     torch.nn.Module.to(model, start.device)
     torch.manual_seed(torch_seed(settings.seed, "dropout"))
     groups = start.strategy.parameter_groups(model, settings.learning_rate, settings.weight_decay)
@@ -146,9 +172,10 @@ def begin(start: Start, task: Task) -> tuple[PreTrainedModel, torch.optim.Optimi
         clip_norm=settings.clip_norm,
         precision=start.precision,
         seed=settings.seed,
-        padding={"input_ids": int(start.tokenizer.pad_token_id or 0)},
+        padding={"input_ids": vocabulary.padding},
     )
-    return model, adamw(model, groups), plan
+    used = {split: vocabulary.encode(encoded) for split, encoded in features.items()}
+    return Training(model, vocabulary, used, adamw(model, groups), plan)
 
 
 def check_tokens(start: Start, model: PreTrainedModel, features: Features) -> None:
@@ -190,9 +217,8 @@ def train_one(
         UserError: The loss became infinite or not a number, or the tokenizer is not the model's.
     """
     settings, evaluation = start.config.train, start.config.evaluate
-    model, optimizer, plan = begin(start, task)
-    for encoded in features.values():
-        check_tokens(start, model, encoded)
+    training = begin(start, task, features)
+    model, features, plan = training.model, training.features, training.plan
     steps = plan.epochs * plan.steps_per_epoch(len(features["train"]))
     metric = task.primary_metric if evaluation.metric == "auto" else evaluation.metric
 
@@ -220,9 +246,8 @@ def train_one(
         consumers: list[Consumer] = [Progress(console, bar, metric, plan.epochs)]
         if "validation" in features:
             consumers += [Validation(validate), best]
-        events = train(
-            model, features["train"], task.loss, optimizer, schedule(settings.schedule, steps, settings.warmup), plan
-        )
+        rate = schedule(settings.schedule, steps, settings.warmup)
+        events = train(model, features["train"], task.loss, training.optimizer, rate, plan)
         try:
             for event in consume(events, consumers):
                 record(event)
@@ -237,5 +262,6 @@ def train_one(
             ) from error
     if best.epoch:
         load_weights(model, checkpoint)
+    training.vocabulary.restore(model)
     model.train(False)
     return Trained(model, step, seen, best.epoch or plan.epochs, best.score, metric, time.monotonic() - begun)

@@ -23,10 +23,6 @@ Criterion = Callable[["torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, torc
 UNLABELLED = -1
 """Target of a row without a label: predicted, never learned from or scored."""
 
-_MACRO = ("f1_macro", "precision_macro", "recall_macro")
-_OTHERS = ("f1_micro", "f1_weighted", "precision_micro", "precision_weighted", "recall_micro", "recall_weighted")
-_PER_CLASS = ("f1_per_class", "precision_per_class", "recall_per_class")
-
 
 class ClassificationTask:
     """Learns to give each text one of the labels seen in training.
@@ -39,7 +35,7 @@ class ClassificationTask:
     """
 
     name = "classification"
-    metrics = ("accuracy", *_MACRO, *_OTHERS, "mcc", "auroc", "log_loss", "ece", *_PER_CLASS)
+    answers = "classes"
     primary_metric = "f1_macro"
     headline = ("accuracy", "f1_macro", "mcc", "auroc", "log_loss", "ece")
 

@@ -8,6 +8,7 @@ from supertune.train.precision import Precision, computing, measure_precision
 from supertune.train.randomness import generator, torch_seed
 from supertune.train.schedules import SHAPES, Schedule, schedule
 from supertune.train.threads import considerate_threads
+from supertune.train.vocabulary import UsedVocabulary
 from supertune.train.weights import load_weights, save_weights
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Plan",
     "Precision",
     "Schedule",
+    "UsedVocabulary",
     "adamw",
     "balanced_weights",
     "collate",

@@ -22,6 +22,7 @@ class CheckInput:
         given_splits: The user gave the splits as files, so rows that they share are worth telling.
         token_lengths: Split → (rows,) number of tokens of each row before truncation.
         max_length: Tokens after which a row is cut.
+        model_limit: The most tokens that the model can take.
     """
 
     splits: Mapping[str, Table]
@@ -29,6 +30,7 @@ class CheckInput:
     given_splits: bool = False
     token_lengths: Mapping[str, IntArray] | None = None
     max_length: int | None = None
+    model_limit: int | None = None
 
     @property
     def training_split(self) -> str:

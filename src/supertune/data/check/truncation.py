@@ -28,15 +28,22 @@ def _finding(check_input: CheckInput, split: str, lengths: IntArray, cut: IntArr
     longest = int(lengths.max())
     kept_whole, length = ("99 % of the rows", _covering_99_percent(lengths)) if much else ("every row", longest)
     be = "is" if len(cut) == 1 else "are"
+    limit = check_input.model_limit
+    if limit is not None and length > limit:
+        way = f"the model takes at most {limit:,}"
+        fix = "shorten the texts, split them, or choose a model that reads further"
+        fix += f"; --set model.max_length={limit} keeps the most" if limit > max_length else ""
+    else:
+        way = f"a max_length of {length:,} would keep {kept_whole} whole"
+        fix = f"if what comes late matters: --set model.max_length={length}"
     return Finding(
         check="truncation",
         severity="warning" if much else "info",
         split=split,
         rows=check_input.row_numbers(split, cut),
         message=f"{counted(len(cut), 'row')}{within(split)} ({percent(len(cut), len(lengths))}) {be} longer than "
-        f"{max_length:,} tokens and will be cut there; the longest has {longest:,}, "
-        f"and a max_length of {length:,} would keep {kept_whole} whole",
-        fix=f"if what comes late matters and the model can read that far: --set model.max_length={length}",
+        f"{max_length:,} tokens and will be cut there; the longest has {longest:,}, and {way}",
+        fix=fix,
     )
 
 

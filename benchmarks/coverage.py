@@ -1,0 +1,166 @@
+"""How often the 95 % intervals hold the truth, by simulation.
+
+Each case is a population with known classes, a model of known accuracy and over-confidence, and a number of test
+rows. The truth comes from a million rows of it; test sets are drawn from it again and again.
+
+    python benchmarks/coverage.py                      the whole table, 500 repetitions a case
+    python benchmarks/coverage.py --repetitions 2000   as it is quoted
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from supertune.contracts import FloatArray, IntArray, Outcome, Score
+from supertune.evaluate import measure, paired_difference
+
+POPULATION = 1_000_000
+METRICS = (
+    "accuracy",
+    "f1_macro",
+    "f1_weighted",
+    "f1_per_class",
+    "precision_macro",
+    "precision_weighted",
+    "precision_per_class",
+    "recall_macro",
+    "recall_per_class",
+    "mcc",
+    "auroc",
+    "log_loss",
+    "ece",
+)
+PAIRED = ("accuracy", "f1_macro", "log_loss")
+SKEWED = {2: (0.9, 0.1), 6: (0.5, 0.25, 0.12, 0.07, 0.04, 0.02)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One population and one size of test set; ``temperature`` above 1 makes the model over-confident."""
+
+    n: int
+    classes: int
+    skewed: bool
+    accuracy: float
+    temperature: float
+
+    @property
+    def name(self) -> str:
+        """Short, for the table."""
+        shape = "skewed" if self.skewed else "even"
+        return f"n={self.n} k={self.classes} {shape} acc={self.accuracy} T={self.temperature}"
+
+
+def cases(sizes: list[int]) -> Iterator[Case]:
+    """All combinations of size, classes, balance, accuracy and confidence."""
+    for n, classes, skewed in itertools.product(sizes, (2, 6), (False, True)):
+        accuracies = (0.7, 0.95) if not skewed else (0.93, 0.97) if classes == 2 else (0.75, 0.95)
+        for accuracy, temperature in zip(accuracies, (1.0, 2.0) if skewed else (2.0, 1.0), strict=True):
+            yield Case(n, classes, skewed, accuracy, temperature)
+
+
+def draw(case: Case, strength: float, generator: np.random.Generator, rows: int) -> tuple[IntArray, FloatArray]:
+    """True classes and the log-posteriors that a calibrated model would have."""
+    even = (1 / case.classes,) * case.classes
+    prior = np.array(SKEWED[case.classes] if case.skewed else even)
+    targets = generator.choice(case.classes, rows, p=prior)
+    signal = generator.standard_normal((rows, case.classes))
+    signal[np.arange(rows), targets] += strength
+    return targets.astype(np.int64), strength * signal + np.log(prior)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Rows to probabilities."""
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def strength_for(case: Case) -> float:
+    """The separation of the classes at which a calibrated model has the wanted accuracy."""
+    low, high = 0.0, 8.0
+    for _ in range(25):
+        middle = (low + high) / 2
+        targets, logits = draw(case, middle, np.random.default_rng(1), 40_000)
+        reached = (logits.argmax(axis=1) == targets).mean()
+        low, high = (middle, high) if reached < case.accuracy else (low, middle)
+    return (low + high) / 2
+
+
+def outcome(targets: IntArray, probabilities: FloatArray) -> Outcome:
+    """Rows as the evaluate room sees them."""
+    labels = tuple(str(index) for index in range(probabilities.shape[1]))
+    return Outcome(targets, probabilities, labels)
+
+
+def true_calibration_error(targets: IntArray, probabilities: FloatArray) -> float:
+    """ECE of the population in 100 bins of 10,000 rows, where chance no longer counts."""
+    confidence = probabilities.max(axis=1)
+    gap = (probabilities.argmax(axis=1) == targets) - confidence
+    return float(np.mean([abs(part.mean()) for part in np.array_split(gap[np.argsort(confidence)], 100)]))
+
+
+def simulate(case: Case, repetitions: int, resamples: int) -> dict[str, tuple[float, float]]:
+    """Metric → (share of intervals that hold the truth, mean width)."""
+    generator = np.random.default_rng(7)
+    targets, logits = draw(case, strength_for(case), generator, POPULATION)
+    probabilities = softmax(case.temperature * logits)
+    # A rival that sees the same rows through some more noise: its answers differ in a few per cent of the rows.
+    rival = softmax(logits + generator.standard_normal(logits.shape))
+    whole, other = outcome(targets, probabilities), outcome(targets, rival)
+    truths = {key: score.value for key, score in measure(whole, METRICS, resamples=1).scores.items()}
+    truths["ece"] = true_calibration_error(targets, probabilities)
+    for name in PAIRED:
+        truths[f"difference:{name}"] = paired_difference(whole, other, name, resamples=1).value
+    found: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+
+    def note(key: str, score: Score) -> None:
+        hit = score.low - 1e-12 <= truths[key] <= score.high + 1e-12
+        found[key.split("/")[0] + "/class" if "/" in key else key].append((hit, score.high - score.low))
+
+    for repetition in range(repetitions):
+        rows = generator.integers(0, POPULATION, case.n)
+        sample, sample_rival = outcome(targets[rows], probabilities[rows]), outcome(targets[rows], rival[rows])
+        for key, score in measure(sample, METRICS, seed=repetition, resamples=resamples).scores.items():
+            note(key, score)
+        for name in PAIRED:
+            score = paired_difference(sample, sample_rival, name, seed=repetition, resamples=resamples)
+            note(f"difference:{name}", score)
+    return {
+        key: (float(np.mean([hit for hit, _ in seen])), float(np.mean([width for _, width in seen])))
+        for key, seen in found.items()
+    }
+
+
+def main() -> None:
+    """Print a row per case and a column per metric: coverage in per cent, stars outside 93–97."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=500)
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000])
+    options = parser.parse_args()
+    header: list[str] = []
+    for case in cases(options.sizes):
+        started = time.perf_counter()
+        covered = simulate(case, options.repetitions, options.resamples)
+        if not header:
+            header = list(covered)
+            print("| case |", " | ".join(header), "|")
+            print("|" + "---|" * (len(header) + 1))
+        cells = []
+        for key in header:
+            share = 100 * covered.get(key, (float("nan"), 0.0))[0]
+            cells.append(f"{share:.1f}{'' if 93 <= share <= 97 else '*'}")
+        print(f"| {case.name} |", " | ".join(cells), "|", flush=True)
+        print(f"{case.name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
