@@ -53,5 +53,5 @@ class FullStrategy:
                 logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
     def default_learning_rate(self) -> float:
-        """5e-5."""
-        return 5e-5
+        """1e-4."""
+        return 1e-4
