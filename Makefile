@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# pip, not uv: constraints.txt pins every version, the processor build of torch included.
+# pip, not uv: constraints.txt pins every version.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format bench bench-reading bench-coverage bench-accuracy docs constraints clean
