@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_models import write_tiny_model
 
 from supertune import models
+from tiny_models import write_tiny_model
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from tiny_models import needs_e5
 from transformers import PreTrainedTokenizerFast
 
 from supertune import models
 from supertune.errors import MissingExtraError, UserError
 from supertune.models import embedded
 from supertune.models.e5_file import dequantise, parse
+from tiny_models import needs_e5
 
 RECORDED = json.loads((Path(__file__).parent / "e5_ids.json").read_text(encoding="utf-8"))
 _IMPORT = "from supertune import models; print(models.resolve('e5-multilingual').sha256)"

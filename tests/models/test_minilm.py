@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_models import needs_minilm
 
 from supertune import models
 from supertune.errors import MissingExtraError, UserError
+from tiny_models import needs_minilm
 
 
 @needs_minilm

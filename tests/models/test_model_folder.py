@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny_models import CONFIG, write_tiny_model
 
 from supertune import models
 from supertune.errors import UserError
 from supertune.models.folder import max_positions
+from tiny_models import CONFIG, write_tiny_model
 
 
 def _config(folder: Path, **changes: object) -> None:

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import huggingface_hub.constants
 import pytest
-from tiny_models import write_tiny_model
 
 from supertune import models
 from supertune.errors import UserError
+from tiny_models import write_tiny_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny_models import CONFIG
 from transformers import AutoModelForSequenceClassification
 from transformers.utils import logging
 
 from supertune import models
 from supertune.errors import UserError
+from tiny_models import CONFIG
 
 HEAD = ("classifier", "pooler")
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_models import needs_minilm
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from supertune import models
 from supertune.errors import UserError
+from tiny_models import needs_minilm
 
 
 @needs_minilm
