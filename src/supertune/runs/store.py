@@ -227,14 +227,14 @@ def _new_folder(task: str) -> tuple[Path, bool]:
     number = 1
     while True:
         path = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            with explained(path):
+        with explained(path):
+            try:
                 path.mkdir(parents=True)
-        except FileExistsError:
-            # Two runs began in the same second; making the folder is what decides who has the name.
-            number += 1
-        else:
-            return path, True
+            except FileExistsError:
+                # Two runs began in the same second; making the folder is what decides who has the name.
+                number += 1
+                continue
+        return path, True
 
 
 def _given_folder(out: Path) -> tuple[Path, bool]:
