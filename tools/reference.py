@@ -24,7 +24,7 @@ PATH = Path(__file__).parents[1] / "docs" / "configuration.md"
 INTRODUCTION = """\
 # Configuration
 
-Generated from `src/supertune/config.py` by `make docs`. Do not edit it by hand.
+Generated from `src/supertune/config/sections.py` by `make docs`. Do not edit it by hand.
 
 Every key can be set on the command line, in a YAML file, and from Python:
 

@@ -8,133 +8,29 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from supertune.config.dialect import Dumper, Loader
+from supertune.config.sections import (
+    DataConfig,
+    EvaluateConfig,
+    ModelConfig,
+    Section,
+    StrategyConfig,
+    TaskConfig,
+    TrainConfig,
+)
 from supertune.errors import UserError
 from supertune.files import explained
 
-TASKS = ("classification",)
-STRATEGIES = ("full",)
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people write it: ``1e-4`` is a number (YAML 1.1 wants ``1.0e-4``), ``2024-01-31`` is a name."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as the base class has it
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith("timestamp")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes what `_Loader` would take for a number."""
-
-
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
-for _yaml_class in (_Loader, _Dumper):
-    _yaml_class.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DataConfig(_Section):
-    """Where the rows come from and how they are divided."""
-
-    source: str | None = Field(None, description="file, folder or hub data set with the training rows")
-    validation: str | None = Field(None, description="file with the validation rows; null: cut from the source")
-    test: str | None = Field(None, description="file with the test rows; null: cut from the source")
-    text: list[str] | None = Field(None, description="text columns, joined as title + body; null: inferred")
-    label: str | None = Field(None, description="label column; null: inferred")
-    sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
-    on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
-    split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(
-        [0.8, 0.1, 0.1], description="shares of training, validation and test rows when they are cut here"
-    )
-    split_seed: Seed = Field(0, description="seed of the split, apart from train.seed: comparisons stay paired")
-    allow: list[str] = Field([], description="checks whose errors do not stop training")
-
-
-class ModelConfig(_Section):
-    """The pre-trained model to start from."""
-
-    name: str | None = Field(None, description="registered name, folder or hub id; null: by language")
-    max_length: Annotated[int, Field(ge=8, le=131072)] | None = Field(
-        None, description="tokens per text, longer ones are cut; null: 256 or what the model can take"
-    )
-    allow_pickle: bool = Field(False, description="read pickled weights (they can run code); off for a reason")
-    trust_remote_code: bool = Field(False, description="run code that comes with the model; off for a reason")
-
-
-class TaskConfig(_Section):
-    """What is to be learned."""
-
-    name: Literal["classification"] = Field("classification", description="kind of task")
-
-
-class StrategyConfig(_Section):
-    """Which parameters learn."""
-
-    name: Literal["full"] = Field("full", description="full: every parameter learns")
-
-
-class TrainConfig(_Section):
-    """How it is learned."""
-
-    seed: Seed = Field(0, description="seed of initialisation, order and dropout")
-    epochs: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = Field(
-        "auto", description="passes over the training rows; auto: 3, more when rows are few"
-    )
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(16, description="rows per optimizer step")
-    accumulate: Annotated[int, Field(ge=1, le=65536)] = Field(
-        1, description="pieces that each batch is cut into to save memory; the result is the same"
-    )
-    learning_rate: Annotated[float, Field(gt=0, le=10)] | Literal["auto"] = Field(
-        "auto", description="peak learning rate; auto: the strategy's measured default"
-    )
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="decoupled weight decay")
-    warmup: Share = Field(0.1, description="share of the steps in which the rate climbs to its peak")
-    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="course of the rate after warm-up")
-    clip_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no clipping")
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of the target spread out")
-    class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: rows of rare classes count more in the loss"
-    )
-    patience: Annotated[int, Field(ge=0)] = Field(
-        0, description="epochs without a better validation score before training stops; 0: never"
-    )
-    precision: Literal["auto", "bf16", "fp32"] = Field(
-        "auto", description="bf16: faster where the processor does it well; auto: measured on this machine"
-    )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        None, description="processor threads; null: all cores. Results repeat exactly at the same count"
-    )
-
-
-class EvaluateConfig(_Section):
-    """How good it is, and how sure we are."""
-
-    metric: str = Field("auto", description="validation metric that chooses the epoch; auto: the task's own")
-    resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(2000, description="bootstrap resamples")
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(64, description="rows per batch when predicting")
-    baselines: bool = Field(True, description="fit the majority and TF-IDF baselines on the same rows")
-    language: Literal["auto", "en", "zh"] = Field("auto", description="language of the report; auto: of the data")
-    text: bool = Field(True, description="write the rows' texts into report and predictions")
-
-
-class Config(_Section):
+class Config(Section):
     """Everything that decides a run."""
 
     data: DataConfig = DataConfig()
@@ -174,9 +70,9 @@ def known_keys() -> list[str]:
     ]
 
 
-def _section_type(annotation: Any) -> type[_Section]:
+def _section_type(annotation: Any) -> type[Section]:
     assert isinstance(annotation, type)
-    assert issubclass(annotation, _Section)
+    assert issubclass(annotation, Section)
     return annotation
 
 
@@ -201,7 +97,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
         if not equals or not key.strip():
             raise UserError(f"{assignment!r} is not key=value", where="--set", fix="write e.g. --set train.epochs=5")
         try:
-            values[key.strip()] = yaml.load(text, Loader=_Loader)
+            values[key.strip()] = yaml.load(text, Loader=Loader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UserError(
                 f"the value of {key.strip()} is not YAML: {text!r}",
@@ -221,8 +117,8 @@ def load_config(path: Path) -> Config:
         content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
-        node = yaml.compose(text, Loader=_Loader)
-        document = yaml.load(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=Loader)
+        document = yaml.load(text, Loader=Loader)
     except UnicodeDecodeError as error:
         raise UserError("is not UTF-8 text", where=str(path), fix="save the configuration as UTF-8") from error
     except yaml.YAMLError as error:
@@ -325,5 +221,5 @@ def dump_config(config: Config) -> str:
 
 def _yaml(value: object) -> str:
     # As the only item of a flow list a scalar stays on its line and a list keeps its brackets.
-    text: str = yaml.dump([value], Dumper=_Dumper, allow_unicode=True, default_flow_style=True, width=1_000_000)
+    text: str = yaml.dump([value], Dumper=Dumper, allow_unicode=True, default_flow_style=True, width=1_000_000)
     return text.strip()[1:-1]

@@ -1,0 +1,29 @@
+"""Typed, strict configuration: every key known, every mistake answered with file, line and the closest key.
+
+A configuration is complete: written into a run directory and given to ``supertune train`` again, it repeats
+the run. What is chosen by measurement (``auto``) is replaced there by what was chosen.
+"""
+
+from supertune.config.configuration import Config, dump_config, known_keys, load_config, parse_assignments
+from supertune.config.sections import (
+    DataConfig,
+    EvaluateConfig,
+    ModelConfig,
+    StrategyConfig,
+    TaskConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "Config",
+    "DataConfig",
+    "EvaluateConfig",
+    "ModelConfig",
+    "StrategyConfig",
+    "TaskConfig",
+    "TrainConfig",
+    "dump_config",
+    "known_keys",
+    "load_config",
+    "parse_assignments",
+]

@@ -1,0 +1,175 @@
+"""The sections of the configuration: every key with its type, default and meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: no key unknown, no value of another type, nothing changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataConfig(Section):
+    """Where the rows come from and how they are divided."""
+
+    source: str | None = Field(None, description="file, folder or hub data set with the training rows")
+    validation: str | None = Field(None, description="file with the validation rows; null: cut from the source")
+    test: str | None = Field(None, description="file with the test rows; null: cut from the source")
+    text: list[str] | None = Field(None, description="text columns, joined as title + body; null: inferred")
+    label: str | None = Field(None, description="label column; null: inferred")
+    sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
+    on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
+    split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(
+        [0.8, 0.1, 0.1], description="shares of training, validation and test rows when they are cut here"
+    )
+    split_seed: Seed = Field(0, description="seed of the split, apart from train.seed: comparisons stay paired")
+    allow: list[str] = Field([], description="checks whose errors do not stop training")
+
+
+class ModelConfig(Section):
+    """The pre-trained model to start from."""
+
+    name: str | None = Field(None, description="registered name, folder or hub id; null: by language")
+    max_length: Annotated[int, Field(ge=8, le=131072)] | None = Field(
+        None, description="tokens per text, longer ones are cut; null: 256 or what the model can take"
+    )
+    allow_pickle: bool = Field(False, description="read pickled weights (they can run code); off for a reason")
+    trust_remote_code: bool = Field(False, description="run code that comes with the model; off for a reason")
+
+
+class TaskConfig(Section):
+    """What is to be learned."""
+
+    name: Literal["classification"] = Field("classification", description="kind of task")
+
+
+class StrategyConfig(Section):
+    """Which parameters learn."""
+
+    name: Literal["full"] = Field("full", description="full: every parameter learns")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="rate of each layer as a share of the rate of the layer above it; 1: the same for all"
+    )
+    reinitialise: Annotated[int, Field(ge=0)] = Field(
+        0, description="top layers of the pre-trained body that start anew instead of as they were pre-trained"
+    )
+
+
+class TrainConfig(Section):
+    """How it is learned."""
+
+    seed: Seed = Field(0, description="seed of initialisation, order and dropout")
+    epochs: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = Field(
+        "auto", description="passes over the training rows; auto: 3, more when rows are few"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(16, description="rows per optimizer step")
+    batch_tokens: Annotated[int, Field(ge=8)] | None = Field(
+        None, description="padded tokens per optimizer step, instead of a number of rows; null: batch_size rows"
+    )
+    accumulate: Annotated[int, Field(ge=1, le=65536)] = Field(
+        1, description="pieces that each batch is cut into to save memory; the result is the same"
+    )
+    loss: Literal["cross_entropy", "focal", "binary_cross_entropy", "mse", "mae", "huber"] = Field(
+        "cross_entropy", description="what is minimised; see docs/training.md"
+    )
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = Field(
+        2.0, description="focal loss: how much less the rows count that are learned already"
+    )
+    huber_delta: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="huber loss: error from which it grows linearly"
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of the target spread out")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: rows of rare classes count more in the loss"
+    )
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "adafactor", "lion", "muon"] = Field(
+        "adamw", description="how a gradient becomes a step; see docs/training.md"
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | Literal["auto", "find"] = Field(
+        "auto", description="peak learning rate; auto: the strategy's measured default; find: by a range test"
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, description="sgd, rmsprop, muon: share of the last step that is kept; null: the optimizer's own default"
+    )
+    nesterov: bool | None = Field(
+        None, description="sgd, muon: look ahead along the momentum; null: the optimizer's own default"
+    )
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="adamw, adam, lion: how slowly their averages move; null: the optimizer's own default"
+    )
+    epsilon: Annotated[float, Field(gt=0, le=1)] = Field(1e-8, description="adamw, adam, rmsprop: added to the divisor")
+    bias_correction: bool = Field(True, description="adamw, adam: correct the averages for having begun at zero")
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="decoupled weight decay")
+    schedule: Literal["linear", "cosine", "constant", "polynomial", "inverse_sqrt", "wsd"] = Field(
+        "linear", description="course of the rate after warm-up; wsd: stable, then a decay at the end"
+    )
+    warmup: Share = Field(0.1, description="share of the steps in which the rate climbs to its peak")
+    schedule_power: Annotated[float, Field(gt=0, le=10)] = Field(2.0, description="polynomial: its exponent")
+    schedule_decay: Share = Field(0.2, description="wsd: share of the steps in which the rate falls at the end")
+    clip_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="largest gradient norm; 0: no clipping")
+    l1: Annotated[float, Field(ge=0)] = Field(0.0, description="factor of the sum of absolute weights in the loss")
+    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="factor of half the sum of squared weights in the loss")
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, description="dropout everywhere in the model; null: as it was pre-trained"
+    )
+    r_drop: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="factor of the divergence between two passes with different dropout; 0: one pass"
+    )
+    adversarial: Literal["none", "fgm", "freelb"] = Field(
+        "none", description="also learn from embeddings moved to where the loss is higher: in one step, or in several"
+    )
+    adversarial_epsilon: Annotated[float, Field(gt=0)] = Field(1.0, description="how far they are moved at most")
+    adversarial_steps: Annotated[int, Field(ge=1, le=100)] = Field(3, description="freelb: steps")
+    mixout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="chance of each weight to be as pre-trained in a step"
+    )
+    averaging: Literal["none", "ema", "uniform"] = Field(
+        "none", description="use an average of the weights over the steps instead of the last ones"
+    )
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="ema: how slowly the average moves")
+    patience: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs without a better validation score before training stops; 0: never"
+    )
+    restarts: Annotated[int, Field(ge=0, le=100)] = Field(
+        2, description="times that a degenerate run (every row gets the same answer) begins again with another seed"
+    )
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="train this many times with seeds seed, seed + 1, …; the best by validation is kept"
+    )
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto", description="bf16: faster where the processor does it well; auto: measured on this machine"
+    )
+    attention: Literal["auto", "matmul", "sdpa", "eager"] = Field(
+        "auto", description="how attention is computed; auto: measured on this machine"
+    )
+    embeddings: Literal["auto", "rows", "dense"] = Field(
+        "auto", description="rows: update only the word embeddings in use; auto: rows, with precision fp32 dense"
+    )
+    compile: bool = Field(False, description="torch.compile the model: minutes of warm-up, faster where it pays")
+    checkpoint_every: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="steps between checkpoints; auto: a minute, and after every epoch; 0: none"
+    )
+    checkpoints: Annotated[int, Field(ge=1, le=1000)] = Field(2, description="checkpoints to keep, the newest ones")
+    trackers: list[Literal["tensorboard", "mlflow"]] = Field([], description="where else to send the curves")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="processor threads; null: all cores. Results repeat exactly at the same count"
+    )
+
+
+class EvaluateConfig(Section):
+    """How good it is, and how sure we are."""
+
+    metric: str = Field("auto", description="validation metric that chooses the epoch; auto: the task's own")
+    resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(2000, description="bootstrap resamples")
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(64, description="rows per batch when predicting")
+    baselines: bool = Field(True, description="fit the majority and TF-IDF baselines on the same rows")
+    language: Literal["auto", "en", "zh"] = Field("auto", description="language of the report; auto: of the data")
+    text: bool = Field(True, description="write the rows' texts into report and predictions")
