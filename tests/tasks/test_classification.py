@@ -192,6 +192,29 @@ def test_targets_are_there_when_labels_are_and_wanted(tokenizer: PreTrainedToken
     assert task.encode(Table.from_rows([{"text": "good"}]), tokenizer, 8).targets == {}
 
 
+def test_targets_need_no_tokens() -> None:
+    labels = [math.nan if row % 3 == 2 else float(row % 3) for row in range(9000)]
+    found = fitted([0, 1]).targets(table(labels))["labels"]
+    assert found.dtype == np.int64
+    assert found.tolist() == [UNLABELLED if row % 3 == 2 else row % 3 for row in range(9000)]
+    assert fitted([True, False]).targets(table([True, False])) == {"labels": pytest.approx([1, 0])}
+    with pytest.raises(UserError):
+        fitted([True, False]).targets(table([1, 0]))
+
+
+def test_progress_is_told_in_rows(tokenizer: PreTrainedTokenizerBase) -> None:
+    told: list[int] = []
+    fitted(["a", "b"]).encode(table(["a"] * 2000), tokenizer, 8, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 2000
+    assert len(told) > 1
+
+
+def test_an_unknown_label_is_told_before_anything_is_tokenised(tokenizer: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(UserError):
+        fitted(["a", "b"]).encode(table(["a"] * 2000 + ["c"]), tokenizer, 8, progress=pytest.fail)
+
+
 def test_many_rows_come_in_order(tokenizer: PreTrainedTokenizerBase) -> None:
     """More than one batch of the table."""
     count = 9000

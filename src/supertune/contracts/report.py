@@ -10,18 +10,27 @@ from supertune.contracts.results import Score
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart. ``low``/``high`` draw a band. All the same length."""
+    """One line of a chart. ``low``/``high`` draw a band. All the same length.
+
+    ``faint`` is for what lies behind another line, e.g. single steps behind their smoothed course: drawn thin and
+    pale in the next line's colour, without an entry in the legend, and cut off where its outliers would squeeze
+    everything else.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
+    faint: bool = False
 
 
 @dataclass(frozen=True)
 class LineChart:
-    """Curves over a shared x axis, e.g. loss over steps. ``diagonal`` draws y = x for reference."""
+    """Curves over a shared x axis, e.g. loss over steps.
+
+    ``diagonal`` draws y = x for reference, ``mark`` a vertical line with its name at a value of x.
+    """
 
     title: str
     x_label: str
@@ -31,6 +40,7 @@ class LineChart:
     y_range: tuple[float, float] | None = None
     diagonal: bool = False
     caption: str = ""
+    mark: tuple[float, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,8 +35,8 @@ class Rows(Protocol):
         """All values of one column as Python objects."""
         ...
 
-    def batches(self, size: int = 8192) -> Iterator[Mapping[str, list[Any]]]:
-        """The rows in order, as column → values, at most ``size`` rows at a time."""
+    def batches(self, size: int = 8192, columns: Sequence[str] | None = None) -> Iterator[Mapping[str, list[Any]]]:
+        """The rows in order, as column → values, at most ``size`` rows at a time; of ``columns`` only, if given."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,10 +57,28 @@ class Task(Protocol):
         """What `fit_state` learned, as JSON; saved beside the model."""
         ...
 
+    def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
+        """Rows as token features without targets, a piece at a time and in order; at least one piece.
+
+        What the pieces hold depends on the text columns, the tokenizer and ``max_length`` alone: it may be kept on
+        disk and used again whatever the task has learned.
+        """
+        ...
+
+    def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
+        """What is to be learned of each item, see `Features.targets`; empty where the label column is missing."""
+        ...
+
     def encode(
-        self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int, *, labelled: bool = True
+        self,
+        rows: Rows,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        *,
+        labelled: bool = True,
+        progress: Callable[[int], None] | None = None,
     ) -> Features:
-        """Rows as token features, with targets where ``labelled`` and the label column is there."""
+        """All of `token_batches`, in memory, with `targets` if ``labelled``; ``progress`` gets the rows so far."""
         ...
 
     def head(self) -> Head:
@@ -69,6 +87,10 @@ class Task(Protocol):
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """(summed loss, number of supervised items): the loop divides by the true total of the step."""
+        ...
+
+    def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(summed loss, number of supervised items) of what `forward` gave for the batch."""
         ...
 
     def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

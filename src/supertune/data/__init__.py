@@ -7,6 +7,7 @@ from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
 from supertune.data.table import BadRow, Step, Table
+from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_folder
 
 __all__ = [
     "CHECKS",
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "Step",
     "Table",
+    "TokenCache",
     "complete_splits",
     "infer_columns",
     "leaked_rows",
@@ -26,4 +28,6 @@ __all__ = [
     "run_checks",
     "set_aside_unlabelled",
     "split_table",
+    "texts_fingerprint",
+    "tokens_folder",
 ]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from supertune.console import Console
+from supertune.console import Bar, Console
 from supertune.contracts import Features, IntArray, Task
-from supertune.data import CheckInput, Table
+from supertune.data import CheckInput, Table, TokenCache, texts_fingerprint
 from supertune.errors import UserError
+from supertune.files import sha256_bytes
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.tasks import UNLABELLED, ClassificationTask
-from supertune.train import balanced_weights, cross_entropy, take
+from supertune.tasks import UNLABELLED, ClassificationTask, tokenizer_fingerprint
+from supertune.train import CLASS_LOSSES, LossSettings, balanced_weights, take
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+CACHED_CHARACTERS = 1_000_000
+"""Texts of fewer characters are tokenised anew each time: one processor core needs about a second and a half."""
 
 
 def fitted_task(start: Start, rows: LoadedRows) -> ClassificationTask:
@@ -26,20 +33,66 @@ def fitted_task(start: Start, rows: LoadedRows) -> ClassificationTask:
     weights = None
     if start.config.train.class_weights == "balanced":
         weights = balanced_weights(task.label_counts(rows.splits["train"]))
-    criterion = cross_entropy(weights, start.config.train.label_smoothing)
-    return ClassificationTask(rows.columns, labels=task.labels, criterion=criterion)
+    train = start.config.train
+    settings = LossSettings(weights, train.label_smoothing, train.focal_gamma, train.huber_delta)
+    return ClassificationTask(rows.columns, labels=task.labels, criterion=CLASS_LOSSES[train.loss](settings))
 
 
-def encode_labelled(task: Task, table: Table, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Features:
-    """A table as tokens and targets.
+def encode_labelled(
+    task: Task,
+    table: Table,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    *,
+    cache: TokenCache,
+    progress: Callable[[int], None] | None = None,
+) -> Features:
+    """A table as tokens and targets; the tokens of many texts are kept for the next time.
+
+    Args:
+        task: Its state is fitted.
+        table: Rows that have the task's text columns.
+        tokenizer: The model's.
+        max_length: Tokens per text, special tokens included.
+        cache: Where tokens are kept from one run to the next.
+        progress: Called with the number of rows done, as tokenising goes on.
 
     Raises:
         UserError: A row has a label that was not learned; names the file, which the task does not know.
     """
     try:
-        return task.encode(table, tokenizer, max_length)
+        targets = task.targets(table)
     except UserError as error:
         raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
+    tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
+    if tokens is None:
+        tokens = task.encode(table, tokenizer, max_length, labelled=False, progress=progress)
+    return replace(tokens, targets=targets)
+
+
+def _kept_tokens(
+    task: Task,
+    table: Table,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    cache: TokenCache,
+    progress: Callable[[int], None] | None,
+) -> Features | None:
+    """The tokens from the cache, put there if need be; None where that does not pay or is not possible."""
+    texts, characters = texts_fingerprint(table, task.columns.text)
+    if characters < CACHED_CHARACTERS:
+        return None
+    settings = json.dumps([task.name, max_length, texts, tokenizer_fingerprint(tokenizer)])
+    key = sha256_bytes(settings.encode())
+
+    def pieces() -> Iterator[Features]:
+        for piece in task.token_batches(table, tokenizer, max_length):
+            yield piece
+            if progress is not None and len(piece):
+                progress(int(piece.rows[-1]) + 1)
+
+    found = cache.find(key)
+    return found if found is not None else cache.keep(key, pieces)
 
 
 def encode_splits(start: Start, task: ClassificationTask, rows: LoadedRows, console: Console) -> dict[str, Features]:
@@ -50,20 +103,34 @@ def encode_splits(start: Start, task: ClassificationTask, rows: LoadedRows, cons
     """
     tables = {"train": rows.splits["train"], **rows.whole}
     features, done = {}, 0
+    cache = TokenCache(console.warn)
     with console.progress("tokenising", sum(map(len, tables.values()))) as bar:
         for split, table in tables.items():
-            features[split] = encode_labelled(task, table, start.tokenizer, start.max_length)
+            features[split] = encode_labelled(
+                task,
+                table,
+                start.tokenizer,
+                start.max_length,
+                cache=cache,
+                progress=_after(done, bar),
+            )
             done += len(table)
             bar(done)
     return features
 
 
+def _after(before: int, bar: Bar) -> Callable[[int], None]:
+    return lambda count: bar(before + count)
+
+
 def labelled_only(features: dict[str, Features]) -> dict[str, Features]:
-    """The features of the rows that have a label."""
-    return {
-        split: take(encoded, np.flatnonzero(encoded.targets["labels"] != UNLABELLED))
-        for split, encoded in features.items()
-    }
+    """The features of the rows that have a label; those of a split that lacks none as they are, not copied."""
+    return {split: _labelled(encoded) for split, encoded in features.items()}
+
+
+def _labelled(encoded: Features) -> Features:
+    labelled = encoded.targets["labels"] != UNLABELLED
+    return encoded if labelled.all() else take(encoded, np.flatnonzero(labelled))
 
 
 def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) -> CheckInput:

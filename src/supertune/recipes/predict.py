@@ -11,7 +11,7 @@ import numpy as np
 
 from supertune.console import Console
 from supertune.contracts import Score
-from supertune.data import OnBadRow, Table, read
+from supertune.data import OnBadRow, Table, TokenCache, read
 from supertune.errors import UserError
 from supertune.evaluate import measure, metrics_for
 from supertune.files import explained, write_jsonl
@@ -169,7 +169,9 @@ def evaluate_file(
             where=table.source,
             fix="supertune predict needs no labels; or rename the label column",
         )
-    features = encode_labelled(saved.task, table, saved.tokenizer, saved.max_length)
+    with console.progress("tokenising", len(table)) as bar:
+        cache = TokenCache(console.warn)
+        features = encode_labelled(saved.task, table, saved.tokenizer, saved.max_length, cache=cache, progress=bar)
     with console.progress("predicting", len(table)) as bar:
         outputs = saved.outputs(features, progress=bar)
     outcome = saved.task.outcome(outputs, features)

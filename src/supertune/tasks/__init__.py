@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from supertune.contracts import Task
-from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text, token_lengths
+from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
+from supertune.tasks.tokenise import token_lengths, tokenizer_fingerprint
 
 TASKS = {"classification": ClassificationTask}
 
@@ -16,4 +17,12 @@ def task_from_state(name: str, state: Mapping[str, Any]) -> Task:
     return TASKS[name].from_state(state)
 
 
-__all__ = ["TASKS", "UNLABELLED", "ClassificationTask", "label_text", "task_from_state", "token_lengths"]
+__all__ = [
+    "TASKS",
+    "UNLABELLED",
+    "ClassificationTask",
+    "label_text",
+    "task_from_state",
+    "token_lengths",
+    "tokenizer_fingerprint",
+]

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows
 from supertune.errors import UserError
-from supertune.language import is_blank, join_fields
+from supertune.language import is_blank
+from supertune.tasks.tokenise import joined, token_batches
 
 if TYPE_CHECKING:
     import torch
@@ -58,14 +60,15 @@ class ClassificationTask:
         """Collect the labels of the training rows, in a natural order: numbers by size, text by code point."""
         assert self.columns.label is not None
         found: set[Label] = set()
-        for batch in rows.batches():
+        for batch in rows.batches(columns=(self.columns.label,)):
             found.update(label for label in batch[self.columns.label] if not _is_missing(label))
         self.labels = tuple(sorted(found, key=lambda label: (isinstance(label, str), label)))
 
     def label_counts(self, rows: Rows) -> list[int]:
         """Number of rows of each label, in index order."""
         assert self.columns.label is not None
-        counts = Counter(label for batch in rows.batches() for label in batch[self.columns.label])
+        name = self.columns.label
+        counts = Counter(label for batch in rows.batches(columns=(name,)) for label in batch[name])
         return [counts[label] for label in self.labels]
 
     @property
@@ -86,63 +89,87 @@ class ClassificationTask:
             },
         )
 
-    def encode(
-        self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int, *, labelled: bool = True
-    ) -> Features:
-        """Token ids of the joined text columns, cut to ``max_length``, and the label's index (-1: no label).
+    def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
+        """Token ids of the joined text columns, cut to ``max_length``, one item per row; targets are left out."""
+        return token_batches(rows, self.columns, tokenizer, max_length)
 
-        With ``labelled`` off a label column is not looked at, and there are no targets.
+    def targets(self, rows: Rows) -> Mapping[str, NDArray[np.int64]]:
+        """``labels``: the index of each row's label (-1: no label); nothing where there is no label column.
 
         Raises:
             UserError: A row has a label that was not seen in training.
         """
-        pieces: list[NDArray[np.int32]] = []
-        full: list[int] = []
-        targets: list[int] = []
-        start = 0
-        for batch in rows.batches():
-            texts = [join_fields(fields) for fields in zip(*(batch[name] for name in self.columns.text), strict=True)]
-            ids, lengths = _tokenize(texts, tokenizer, max_length)
-            pieces += ids
-            full += lengths
-            if labelled and self.columns.label is not None and self.columns.label in batch:
-                targets += self._indices(batch[self.columns.label], rows.row_ids[start : start + len(texts)])
-            start += len(texts)
-        lengths_array = np.fromiter((len(piece) for piece in pieces), np.int64, len(pieces))
-        return Features(
-            tokens={"input_ids": np.concatenate(pieces) if pieces else np.zeros(0, np.int32)},
-            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths_array)]),
-            targets={"labels": np.array(targets, np.int64)} if len(targets) == len(pieces) else {},
-            rows=np.arange(len(pieces), dtype=np.int64),
-            full_lengths=np.array(full, np.int64),
-        )
-
-    def _indices(self, values: list[Any], row_ids: NDArray[np.int64]) -> list[int]:
+        name = self.columns.label
+        if name is None or name not in rows.column_names:
+            return {}
         # By text, since a CSV file's 1 is a JSON file's "1"; 1.0 is what 1 becomes beside a missing number.
         index = {_whole(label): position for position, label in enumerate(self.labels)}
-        index |= {name: position for position, name in enumerate(self.label_names)}
-        found = []
-        for value, row in zip(values, row_ids, strict=True):
-            position = UNLABELLED if _is_missing(value) else index.get(label_text(value), index.get(_whole(value)))
-            if position is None:
-                known = ", ".join(map(repr, self.labels[:20]))
-                raise UserError(
-                    f"row {row} has the label {value!r}, which is not among the labels learned ({known})",
-                    where=f"column {self.columns.label!r}",
-                    fix="correct the label, or train with rows of it",
-                )
-            found.append(position)
-        return found
+        index |= {text: position for position, text in enumerate(self.label_names)}
+        seen: dict[tuple[type, Label], int] = {}
+        found = np.empty(len(rows), np.int64)
+        start = 0
+        for batch in rows.batches(columns=(name,)):
+            for row, label in enumerate(batch[name], start):
+                position = seen.get((type(label), label))
+                if position is None:
+                    position = self._index(label, index, int(rows.row_ids[row]))
+                    if position != UNLABELLED:  # NaN never equals itself: remembering it would fill the memory
+                        seen[type(label), label] = position
+                found[row] = position
+            start += len(batch[name])
+        return {"labels": found}
+
+    def _index(self, label: Label, index: Mapping[str, int], row: int) -> int:
+        if _is_missing(label):
+            return UNLABELLED
+        position = index.get(label_text(label), index.get(_whole(label)))
+        if position is None:
+            known = ", ".join(map(repr, self.labels[:20]))
+            raise UserError(
+                f"row {row} has the label {label!r}, which is not among the labels learned ({known})",
+                where=f"column {self.columns.label!r}",
+                fix="correct the label, or train with rows of it",
+            )
+        return position
+
+    def encode(
+        self,
+        rows: Rows,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        *,
+        labelled: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> Features:
+        """Tokens and targets in memory. With ``labelled`` off a label column is not looked at.
+
+        Args:
+            rows: What to encode.
+            tokenizer: The model's.
+            max_length: Tokens per text, special tokens included.
+            labelled: Whether to look for targets.
+            progress: Called after each batch with the number of rows so far.
+
+        Raises:
+            UserError: A row has a label that was not seen in training.
+        """
+        targets = self.targets(rows) if labelled else {}
+        tokens = joined(self.token_batches(rows, tokenizer, max_length), progress)
+        return replace(tokens, targets=targets)
 
     def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Logits, float (items, classes)."""
         logits: torch.Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
         return logits
 
+    def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Summed loss of the logits and the number of items, in 32 bits."""
+        assert self._criterion is not None
+        return self._criterion(outputs.float(), batch["labels"])
+
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the batch and the number of its items."""
-        assert self._criterion is not None
-        return self._criterion(self.forward(model, batch).float(), batch["labels"])
+        return self.criterion(self.forward(model, batch), batch)
 
     def probabilities(self, outputs: NDArray[Any]) -> FloatArray:
         """Softmax over the classes in float64, stable for large logits; (items, classes)."""
@@ -183,36 +210,3 @@ def _is_missing(label: object) -> bool:
 def _whole(label: Label) -> str:
     """The label as text, a whole number without its decimals."""
     return str(int(label)) if isinstance(label, float) and label.is_integer() else label_text(label)
-
-
-def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase) -> Iterator[NDArray[np.int64]]:
-    """Number of tokens of each row's joined text, special tokens included, nothing cut; one array per batch."""
-    for batch in rows.batches():
-        texts = [join_fields(fields) for fields in zip(*(batch[name] for name in columns.text), strict=True)]
-        yield np.array([len(ids) for ids in _token_ids(texts, tokenizer)], np.int64)
-
-
-def _token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None = None) -> list[list[int]]:
-    if not texts:
-        return []  # which transformers' tokenizers cannot take
-    encoded: list[list[int]] = tokenizer(
-        texts,
-        truncation=max_length is not None,
-        max_length=max_length,
-        return_attention_mask=False,
-        return_token_type_ids=False,
-        verbose=False,
-    )["input_ids"]
-    return encoded
-
-
-def _tokenize(
-    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> tuple[list[NDArray[np.int32]], list[int]]:
-    ids = [np.array(piece, np.int32) for piece in _token_ids(texts, tokenizer, max_length)]
-    full = [len(piece) for piece in ids]
-    # Only texts that fill the window can have been cut: the rest need not be tokenised again to know.
-    reached = [index for index, length in enumerate(full) if length >= max_length]
-    for index, piece in zip(reached, _token_ids([texts[index] for index in reached], tokenizer), strict=True):
-        full[index] = len(piece)
-    return ids, full
