@@ -91,7 +91,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=f".{os.getpid()}.partial", dir=path.parent))
         try:
             yield temporary
             _settle(temporary)
@@ -107,9 +107,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def _settle(folder: Path) -> None:
     """Flush everything below ``folder`` to the disk, with the permissions that a plain ``open`` would have given."""
-    # The mask can only be read by setting it; should another thread create a file just then, it is too private.
-    mask = os.umask(0o077)
-    os.umask(mask)
+    mask = _umask(folder)
     for entry in (*sorted(folder.rglob("*")), folder):
         if entry.is_symlink():
             continue
@@ -120,6 +118,16 @@ def _settle(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _umask(folder: Path) -> int:
+    """The umask, seen on a folder made in ``folder``: `os.umask` sets it for every thread to tell what it was."""
+    probe = folder / f".{os.getpid()}.umask"
+    probe.mkdir()
+    try:
+        return 0o777 & ~probe.stat().st_mode
+    finally:
+        probe.rmdir()
 
 
 def _exchange(new: Path, path: Path) -> None:
@@ -136,6 +144,40 @@ def _exchange(new: Path, path: Path) -> None:
     finally:
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that nobody ever finds a part of it under its name."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    path.replace(aside)
+    shutil.rmtree(aside)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that ended while writing left in ``folder``; what a living one writes stays.
+
+    Call it before this process writes there: a leftover may bear this process's own number, since numbers come again,
+    in containers often at once.
+    """
+    for entry in folder.glob(".*.partial"):
+        number = entry.name.split(".")[-2]
+        if not number.isdecimal() or (int(number) != os.getpid() and _exists(int(number))):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

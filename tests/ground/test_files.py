@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from supertune.files import (
     cache_folder,
     explained,
     read_json,
+    remove_folder,
+    remove_leftovers,
     sha256_bytes,
     sha256_file,
     write_json,
@@ -116,6 +119,52 @@ def test_a_folder_replaces_another_whole(tmp_path: Path) -> None:
     assert names(path.parent) == ["model"]
 
 
+def test_a_folder_is_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old" / "deep").mkdir(parents=True)
+    (tmp_path / "old" / "deep" / "file").touch()
+    (tmp_path / "other").mkdir()
+    unlink = os.unlink
+    seen = []
+
+    def spying(*arguments: Any, **options: Any) -> None:
+        seen.append(sorted(set(names(tmp_path)) & {"old", "other"}))
+        unlink(*arguments, **options)
+
+    monkeypatch.setattr(os, "unlink", spying)
+    remove_folder(tmp_path / "old")
+    assert seen == [["other"]], "its name is gone before the first of its files"
+    assert names(tmp_path) == ["other"]
+
+
+@pytest.mark.parametrize("kind", ["atomic_file", "atomic_folder"])
+def test_leftovers_of_dead_processes_are_removed(tmp_path: Path, kind: str) -> None:
+    code = f"""
+import os, pathlib, sys
+from supertune import files
+with files.{kind}(pathlib.Path(sys.argv[1])) as made:
+    if sys.argv[2] == "die":
+        os._exit(9)
+    print(flush=True)
+    input()
+"""
+    arguments = [sys.executable, "-c", code, str(tmp_path / "target")]
+    living = subprocess.Popen([*arguments, "live"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert living.stdout
+    assert living.stdin
+    living.stdout.readline()
+    kept = names(tmp_path)
+    assert subprocess.run([*arguments, "die"]).returncode == 9
+    (tmp_path / f".mine.{os.getpid()}.partial").touch()
+    for name in ("complete", ".hidden", ".no-number.partial", f".x.{10**30}.partial"):
+        (tmp_path / name).touch()
+    assert len(names(tmp_path)) == 7
+    remove_leftovers(tmp_path)
+    assert set(names(tmp_path)) == {"complete", ".hidden", ".no-number.partial", *kept}
+    living.communicate(b"\n")
+    assert living.returncode == 0
+    remove_leftovers(tmp_path / "missing")
+
+
 @pytest.mark.parametrize("kind", ["atomic_file", "atomic_folder"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_between_writing_and_renaming(tmp_path: Path, kind: str, moment: str) -> None:
@@ -169,6 +218,16 @@ def test_files_of_a_folder_follow_the_umask(tmp_path: Path, umask: int) -> None:
     write_text(tmp_path / "text", "x")
     assert mode(tmp_path / "text") == 0o640
     assert os.umask(umask) == umask, "the umask is as it was"
+
+
+def test_other_threads_keep_the_umask(tmp_path: Path, umask: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`os.umask` tells the mask only by setting it, for every thread of the process."""
+    monkeypatch.delattr(os, "umask")
+    with atomic_folder(tmp_path / "model") as partial:
+        (partial / "weights").touch()
+    monkeypatch.undo()
+    assert mode(tmp_path / "model" / "weights") == 0o640
+    assert names(tmp_path / "model") == ["weights"]
 
 
 def test_safetensors_files_can_be_read_by_others(tmp_path: Path, umask: int) -> None:
