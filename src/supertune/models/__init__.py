@@ -5,6 +5,7 @@ Nothing heavy is imported before a model is resolved.
 
 from __future__ import annotations
 
+from supertune.models.dropout import override_dropout
 from supertune.models.embedded import provide_e5, provide_minilm
 from supertune.models.heads import load_with_head
 from supertune.models.loading import check_body_loaded, quiet_loading
@@ -22,6 +23,7 @@ __all__ = [
     "default_model",
     "load_tokenizer",
     "load_with_head",
+    "override_dropout",
     "quiet_loading",
     "resolve",
     "save_tokenizer",
