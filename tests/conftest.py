@@ -1,4 +1,4 @@
-"""What all tests share: repeatable Hypothesis, a cache of their own, two threads, and a tiny encoder."""
+"""What all tests share: repeatable Hypothesis, a cache of their own, one thread, and a tiny encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tiny_models import write_tiny_encoder
 
 # Before torch is imported by whoever needs it: importing it here would cost every test run two seconds.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Threads that wait without spinning: on a busy machine the spinning takes most of the time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -30,7 +30,7 @@ def _surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the user's cache is read or written, and results repeat whatever the machine."""
     monkeypatch.setenv("SUPERTUNE_CACHE", str(session_cache))
     if torch := sys.modules.get("torch"):
-        torch.set_num_threads(2)
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

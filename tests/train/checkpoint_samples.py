@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from supertune.files import sha256_bytes
-from supertune.train.checkpoint_marker import MARKER, STATE, TENSORS, Marker
-from supertune.train.checkpoints import write_checkpoint
-from supertune.train.state import TrainingState
+from supertune.train.checkpoints.folder import write_checkpoint
+from supertune.train.checkpoints.marker import MARKER, STATE, TENSORS, Marker
+from supertune.train.checkpoints.state import TrainingState
 
 FILES = (TENSORS, STATE, MARKER)
 

@@ -15,8 +15,8 @@ from train_samples import VOCABULARY, bert
 from transformers import T5Config, T5ForSequenceClassification
 
 from supertune.errors import UserError
-from supertune.train.adversarial import fgm, freelb
-from supertune.train.fast_dropout import use_fast_dropout
+from supertune.train.regularisation.adversarial import fgm, freelb
+from supertune.train.regularisation.fast_dropout import use_fast_dropout
 
 Batch = Mapping[str, torch.Tensor]
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supertune.train.averaging import WeightAverage
+from supertune.train.regularisation.averaging import WeightAverage
 
 
 def walk(steps: int, seed: int = 0) -> torch.Tensor:

@@ -9,8 +9,8 @@ import pytest
 from checkpoint_samples import FILES, forge, mark, write
 
 from supertune.errors import UserError
-from supertune.train.checkpoint_marker import MARKER, STATE, TENSORS, NewerFormatError
-from supertune.train.checkpoints import keep_last, newest_good, read_checkpoint
+from supertune.train.checkpoints.folder import keep_last, newest_good, read_checkpoint
+from supertune.train.checkpoints.marker import MARKER, STATE, TENSORS, NewerFormatError
 
 NO_OBJECTS = (
     *(b"", b"[]", b'"x"', b'{"a": 1', b"\xff\xfe", b"[" * 100_000),

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from supertune.train.checkpoint_marker import MARKER, STATE, TENSORS
-from supertune.train.checkpoints import list_checkpoints, newest_good, read_checkpoint, write_checkpoint
-from supertune.train.state import TrainingState, flatten, unflatten
+from supertune.train.checkpoints.folder import list_checkpoints, newest_good, read_checkpoint, write_checkpoint
+from supertune.train.checkpoints.marker import MARKER, STATE, TENSORS
+from supertune.train.checkpoints.state import TrainingState, flatten, unflatten
 
 DTYPES = (
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
@@ -146,8 +146,8 @@ class TestWriting:
 
 DYING = """
 import pathlib, sys
-from supertune.train.checkpoints import keep_last, write_snapshot
-from supertune.train.snapshot import Snapshot
+from supertune.train.checkpoints.folder import keep_last, write_snapshot
+from supertune.train.checkpoints.snapshot import Snapshot
 folder, header, body = pathlib.Path(sys.argv[1]), bytes.fromhex(sys.argv[2]), bytes.fromhex(sys.argv[3])
 for step in range(1, 9):
     path = write_snapshot(folder, step, Snapshot(header, memoryview(body), b'{"step": %d}' % step))

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supertune.errors import UserError
-from supertune.train.checkpoint_marker import MARKER, STATE, TENSORS
-from supertune.train.checkpoints import keep_last, list_checkpoints, newest_good
+from supertune.train.checkpoints.folder import keep_last, list_checkpoints, newest_good
+from supertune.train.checkpoints.marker import MARKER, STATE, TENSORS
 
 
 class TestNewestGood:

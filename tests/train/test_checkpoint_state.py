@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supertune.errors import UserError
-from supertune.train.rng import restore_rng, rng_state
-from supertune.train.state import flatten, unflatten
+from supertune.train.checkpoints.rng import restore_rng, rng_state
+from supertune.train.checkpoints.state import flatten, unflatten
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float64, torch.int64, torch.bool, torch.uint8, torch.complex64)
 

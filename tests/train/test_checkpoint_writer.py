@@ -21,9 +21,9 @@ import pytest
 import torch
 from checkpoint_samples import names, state
 
-from supertune.train.checkpoint_writer import CheckpointWriter, NotWritten, Outcome, Written
-from supertune.train.checkpoints import list_checkpoints, newest_good, read_checkpoint
-from supertune.train.state import TrainingState
+from supertune.train.checkpoints.folder import list_checkpoints, newest_good, read_checkpoint
+from supertune.train.checkpoints.state import TrainingState
+from supertune.train.checkpoints.writer import CheckpointWriter, NotWritten, Outcome, Written
 
 
 @pytest.fixture
@@ -259,8 +259,8 @@ import os, pathlib, sys, time
 fsync = os.fsync
 os.fsync = lambda descriptor: (time.sleep(0.03), fsync(descriptor))
 import torch
-from supertune.train.checkpoint_writer import CheckpointWriter
-from supertune.train.state import TrainingState
+from supertune.train.checkpoints.writer import CheckpointWriter
+from supertune.train.checkpoints.state import TrainingState
 writer = CheckpointWriter(pathlib.Path(sys.argv[1]), 2)
 for step in (1, 2):
     writer.save(step, TrainingState({"x": torch.full((1000,), step)}, {}), wait=True)

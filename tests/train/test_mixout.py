@@ -9,9 +9,9 @@ import pytest
 import torch
 from train_samples import VOCABULARY, bert
 
-from supertune.train.adversarial import fgm
-from supertune.train.mixout import mixout, pretrained_weights
-from supertune.train.r_drop import r_drop
+from supertune.train.regularisation.adversarial import fgm
+from supertune.train.regularisation.mixout import mixout, pretrained_weights
+from supertune.train.regularisation.r_drop import r_drop
 
 Batch = Mapping[str, torch.Tensor]
 NOTHING: Batch = {}

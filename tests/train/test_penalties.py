@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from train_samples import bert
 
-from supertune.train.penalties import add_penalties, penalised
+from supertune.train.regularisation.penalties import add_penalties, penalised
 
 
 def test_a_term_by_hand() -> None:

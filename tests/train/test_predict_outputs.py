@@ -65,7 +65,7 @@ def test_no_gradient_no_dropout_and_progress_to_the_end() -> None:
 def test_bf16_outputs_come_as_fp32_and_close() -> None:
     features, model = mixed(20), bert()
     exact = predict_outputs(model, features, forward, batch_size=8, padding=PADDING)
-    fast = predict_outputs(model, features, forward, batch_size=8, padding=PADDING, precision="bf16")
+    fast = predict_outputs(model.to(torch.bfloat16), features, forward, batch_size=8, padding=PADDING)
     assert fast.dtype == np.float32
     np.testing.assert_allclose(fast, exact, atol=0.05)
 

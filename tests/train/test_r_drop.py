@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional
 from train_samples import VOCABULARY, bert
 
-from supertune.train.r_drop import r_drop, squared_difference, symmetric_binary_kl, symmetric_kl
+from supertune.train.regularisation.r_drop import r_drop, squared_difference, symmetric_binary_kl, symmetric_kl
 
 Batch = Mapping[str, torch.Tensor]
 

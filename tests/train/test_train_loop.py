@@ -11,19 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from train_samples import bert, forward, mixed, plan, ragged, row_loss, token_loss, weights
+from train_samples import bert, forward, learner, mixed, plan, ragged, row_loss, run, token_loss, weights
 
 from supertune.contracts import Event, Features
 from supertune.strategies import FullStrategy
-from supertune.train import Plan, adamw, epoch_order, predict_outputs, schedule, torch_seed, train
+from supertune.train import Learner, Plan, Regularisation, predict_outputs, schedule, torch_seed, train
 
 RATE, DECAY = 1e-4, 0.01
-
-
-def run(model: Any, features: Features, how: Plan, *, loss: Any = row_loss, rate: float = RATE) -> list[Event]:
-    steps = how.epochs * how.steps_per_epoch(len(features))
-    optimizer = adamw(model, FullStrategy().parameter_groups(model, rate, DECAY))
-    return list(train(model, features, loss, optimizer, schedule("linear", steps, 0.1), how))
 
 
 def steps_of(events: list[Event]) -> list[Mapping[str, Any]]:
@@ -35,20 +29,20 @@ def assert_same_weights(first: torch.nn.Module, second: torch.nn.Module, toleran
         torch.testing.assert_close(value, other, atol=tolerance, rtol=0, msg=lambda text, n=name: f"{n}: {text}")
 
 
-def plain_loop(model: Any, features: Features, how: Plan) -> tuple[list[float], list[float]]:
+def plain_loop(model: Any, features: Features, how: Plan, clip_norm: float) -> tuple[list[float], list[float]]:
     """The same training written out with nothing of ours but the order of the rows."""
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": DECAY}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.999), eps=1e-8, foreach=False, fused=False)
-    total = how.epochs * -(-len(features) // how.batch_size)
+    total = how.steps(features.lengths)
     climbing = int(np.ceil(total * 0.1))
     shares = [(step + 1) / (climbing + 1) for step in range(climbing)]
     shares += [1 - (step - climbing) / (total - climbing) for step in range(climbing, total)]
     losses, norms = [], []
     model.train()
     for epoch in range(how.epochs):
-        for items in epoch_order(features.lengths, how.batch_size, how.seed, epoch):
+        for items in how.order(features.lengths, epoch):
             rows = [
                 torch.tensor(features.tokens["input_ids"][features.offsets[item] : features.offsets[item + 1]]).long()
                 for item in items
@@ -59,7 +53,7 @@ def plain_loop(model: Any, features: Features, how: Plan) -> tuple[list[float], 
             loss = torch.nn.functional.cross_entropy(logits, torch.tensor(features.targets["labels"][items]))
             optimizer.zero_grad()
             loss.backward()
-            norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip_norm)))
+            norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)))
             for group in optimizer.param_groups:
                 group["lr"] = RATE * shares[len(losses)]
             optimizer.step()
@@ -68,11 +62,11 @@ def plain_loop(model: Any, features: Features, how: Plan) -> tuple[list[float], 
 
 
 def test_it_is_the_plain_loop_step_for_step() -> None:
-    features, how = mixed(45), plan(epochs=3, clip_norm=0.35)
+    features, how = mixed(45), plan(epochs=17)
     ours, reference = bert(), bert()
-    events = run(ours, features, how)
-    losses, norms = plain_loop(reference, features, how)
-    assert len(losses) == 18
+    events = run(ours, features, how, clip_norm=0.35)
+    losses, norms = plain_loop(reference, features, how, 0.35)
+    assert len(losses) == 102
     assert [values["loss"] for values in steps_of(events)] == pytest.approx(losses, abs=1e-6)
     assert [values["gradient_norm"] for values in steps_of(events)] == pytest.approx(norms, abs=1e-5)
     assert max(norms) > 0.35 > min(norms), "some steps must clip, others not"
@@ -149,9 +143,14 @@ def test_no_clipping_at_zero() -> None:
     def moved(clip_norm: float) -> tuple[torch.Tensor, float]:
         model = bert()
         before = torch.cat([value.flatten() for value in model.parameters()]).detach().clone()
-        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        how = plan(clip_norm=clip_norm)
-        (event, _) = train(model, mixed(8), row_loss, optimizer, lambda step: 1.0, how)
+        learning = Learner(
+            model,
+            row_loss,
+            FullStrategy().parameter_groups(model, 1.0, 0.0),
+            torch.optim.SGD,
+            regularisation=Regularisation(clip_norm=clip_norm),
+        )
+        (event, _) = train(learning, mixed(8), lambda step: 1.0, plan())
         after = torch.cat([value.flatten() for value in model.parameters()]).detach()
         return before - after, event.values["gradient_norm"]
 
@@ -206,8 +205,7 @@ def test_dropout_stays_on_when_a_consumer_predicts_between_steps() -> None:
         seen.append(model.training)
         return row_loss(model, batch)
 
-    optimizer = adamw(model, FullStrategy().parameter_groups(model, RATE, DECAY))
-    for _ in train(model, features, loss, optimizer, schedule("constant", 8, 0.0), plan(epochs=2)):
+    for _ in train(learner(model, loss), features, schedule("constant", 8, 0.0), plan(epochs=2)):
         predict_outputs(model, features, forward, batch_size=8, padding={})
         assert not model.training
     assert seen == [True] * 8
@@ -240,7 +238,7 @@ def test_a_gradient_that_is_no_number_is_an_error_before_it_ruins_the_weights() 
 
 def test_a_rate_that_is_far_too_high_diverges_loudly() -> None:
     with pytest.raises(FloatingPointError):
-        run(bert(), mixed(64), plan(epochs=5, clip_norm=0.0), rate=1e18)
+        run(bert(), mixed(64), plan(epochs=5), rate=1e18, clip_norm=0.0)
 
 
 def test_it_learns_what_can_be_learned() -> None:
@@ -254,7 +252,7 @@ def test_bf16_keeps_fp32_weights_and_lands_near_fp32() -> None:
     """Pure bfloat16 weights would lose every update smaller than a 256th of the weight."""
     exact, fast = bert(), bert()
     run(exact, mixed(40), plan(epochs=2), rate=1e-4)
-    run(fast, mixed(40), plan(epochs=2, precision="bf16"), rate=1e-4)
+    run(fast, mixed(40), plan(epochs=2), rate=1e-4, precision="bf16")
     assert {value.dtype for value in fast.parameters()} == {torch.float32}
     moved = weights(fast)["classifier.weight"] - weights(bert())["classifier.weight"]
     wanted = weights(exact)["classifier.weight"] - weights(bert())["classifier.weight"]
@@ -263,5 +261,5 @@ def test_bf16_keeps_fp32_weights_and_lands_near_fp32() -> None:
 
 def test_once_is_one_step_over_everything() -> None:
     how = plan(epochs=4, accumulate=3).once()
-    assert (how.epochs, how.steps_per_epoch(10_000), how.accumulate) == (1, 1, 3)
-    assert [plan(batch_size=8).steps_per_epoch(items) for items in (1, 8, 9, 16)] == [1, 1, 2, 2]
+    assert (how.epochs, how.steps(np.ones(10_000, np.int64)), how.accumulate) == (1, 1, 3)
+    assert [plan(batch_size=8).steps(np.ones(items, np.int64)) for items in (1, 8, 9, 16)] == [1, 1, 2, 2]

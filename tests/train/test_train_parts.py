@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +9,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import load_file
 from sklearn.utils.class_weight import compute_class_weight
 from train_samples import bert, weights
 
-from supertune.contracts import ParameterGroup
 from supertune.errors import UserError
 from supertune.train import (
-    SHAPES,
-    adamw,
     balanced_weights,
-    computing,
     cross_entropy,
     generator,
     load_weights,
     measure_precision,
     save_weights,
-    schedule,
     torch_seed,
 )
 
@@ -72,52 +65,6 @@ def test_a_class_without_rows_gets_no_weight_and_takes_none() -> None:
     assert balanced_weights([10, 0, 30]) == pytest.approx([2.0, 0.0, 2 / 3])
 
 
-# --------------------------------------------------------------------------------------------- schedules
-
-
-@given(st.sampled_from(sorted(SHAPES)), st.integers(1, 500), st.floats(0, 1))
-def test_shares_of_the_peak(shape: str, steps: int, warmup: float) -> None:
-    shares = [schedule(shape, steps, warmup)(step) for step in range(steps)]
-    assert all(0 < share <= 1 for share in shares)
-    climbing = math.ceil(steps * warmup)
-    assert shares[:climbing] == sorted(set(shares[:climbing]))
-    assert shares[climbing:] == sorted(shares[climbing:], reverse=True)
-    if climbing < steps:
-        assert shares[climbing] == 1
-
-
-def test_known_values() -> None:
-    linear, cosine, constant = (schedule(shape, 10, 0.2) for shape in ("linear", "cosine", "constant"))
-    assert [linear(step) for step in range(10)] == pytest.approx([1 / 3, 2 / 3, *(1 - k / 8 for k in range(8))])
-    assert [cosine(step) for step in (2, 6, 9)] == pytest.approx([1, 0.5, (1 + math.cos(math.pi * 7 / 8)) / 2])
-    assert {constant(step) for step in range(2, 10)} == {1.0}
-    assert [schedule("linear", 4, 0.0)(step) for step in range(4)] == [1, 0.75, 0.5, 0.25]
-
-
-# --------------------------------------------------------------------------------------------- optimizer
-
-
-def test_adamw_is_the_paper_with_bias_correction() -> None:
-    """Algorithm 2 of Loshchilov and Hutter 2019, written out for one parameter."""
-    model = torch.nn.Linear(1, 1, bias=False)
-    optimizer = adamw(model, [ParameterGroup(("weight",), 0.1, 0.05)])
-    value, first, second = float(model.weight.detach()), 0.0, 0.0
-    for step, gradient in enumerate([0.5, -0.2, 1.5, 0.01], start=1):
-        model.weight.grad = torch.tensor([[gradient]])
-        optimizer.step()
-        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-        corrected = (first / (1 - 0.9**step)) / (math.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        value -= 0.1 * corrected + 0.1 * 0.05 * value
-        assert float(model.weight.detach()) == pytest.approx(value, abs=1e-6)
-
-
-def test_groups_keep_their_rates_and_empty_ones_vanish() -> None:
-    model = torch.nn.Linear(2, 2)
-    groups = [ParameterGroup(("weight",), 1e-3, 0.1), ParameterGroup((), 1.0, 1.0), ParameterGroup(("bias",), 1e-2, 0)]
-    optimizer = adamw(model, groups)
-    assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == [(1e-3, 0.1), (1e-2, 0)]
-
-
 # --------------------------------------------------------------------------------------------- precision
 
 
@@ -125,15 +72,6 @@ def test_measuring_gives_a_choice_and_a_ratio() -> None:
     choice, ratio = measure_precision(torch.device("cpu"))
     assert choice == ("bf16" if ratio >= 1.5 else "fp32")
     assert 0 < ratio < float("inf")
-
-
-def test_computing_casts_products_and_not_weights() -> None:
-    layer, device = torch.nn.Linear(4, 4), torch.device("cpu")
-    with computing("bf16", device):
-        assert layer(torch.ones(1, 4)).dtype == torch.bfloat16
-    with computing("fp32", device):
-        assert layer(torch.ones(1, 4)).dtype == torch.float32
-    assert layer.weight.dtype == torch.float32
 
 
 # ------------------------------------------------------------------------------------------- randomness
@@ -168,39 +106,15 @@ def test_torch_takes_every_seed(seed: int) -> None:
 
 
 def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
-    model, path = bert(seed=1), tmp_path / "best.safetensors"
-    save_weights(model, path)
-    before = weights(model)
-    other = bert(seed=2)
-    load_weights(other, path)
-    assert all(torch.equal(before[name], value) for name, value in weights(other).items())
+    before, path = weights(bert(seed=1)), tmp_path / "best.safetensors"
+    save_weights(before, path)
+    found = load_weights(path)
+    assert found.keys() == before.keys()
+    assert all(torch.equal(before[name], value) for name, value in found.items())
     assert [entry.name for entry in tmp_path.iterdir()] == ["best.safetensors"]
-
-
-def test_only_what_learns_is_stored_and_changed(tmp_path: Path) -> None:
-    model, path = bert(seed=1), tmp_path / "best.safetensors"
-    model.bert.requires_grad_(False)
-    save_weights(model, path)
-    assert set(load_file(path)) == {"classifier.weight", "classifier.bias"}
-    other = bert(seed=2)
-    other.bert.requires_grad_(False)
-    body = weights(other.bert)
-    load_weights(other, path)
-    assert all(torch.equal(body[name], value) for name, value in weights(other.bert).items())
-    assert torch.equal(other.classifier.weight, model.classifier.weight)
-
-
-def test_what_is_stored_does_not_follow_the_model(tmp_path: Path) -> None:
-    model, path = bert(), tmp_path / "best.safetensors"
-    save_weights(model, path)
-    before = weights(model)
-    with torch.no_grad():
-        model.classifier.weight.add_(1)
-    load_weights(model, path)
-    assert torch.equal(model.classifier.weight, before["classifier.weight"])
 
 
 def test_an_impossible_place_names_itself(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file"):
-        save_weights(bert(), tmp_path / "file" / "best.safetensors")
+        save_weights(weights(bert()), tmp_path / "file" / "best.safetensors")

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from train_samples import plan, run
 from transformers import AutoModelForSequenceClassification
 
-from supertune.contracts import Features, ParameterGroup
-from supertune.train import Plan, UsedVocabulary, adamw, collate, cross_entropy, schedule, train
+from supertune.contracts import Features
+from supertune.train import UsedVocabulary, collate, cross_entropy
 
 PADDING = 0
 
@@ -50,10 +51,8 @@ def trained(model: torch.nn.Module, features: Features, padding: int) -> list[fl
         logits = network(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
         return criterion(logits, batch["labels"])
 
-    names = tuple(name for name, _ in model.named_parameters())
-    plan = Plan(3, 4, 1, 1.0, "fp32", 0, {"input_ids": padding})
-    optimizer = adamw(model, [ParameterGroup(names, 1e-2, 0.0)])
-    events = train(model, features, loss, optimizer, schedule("linear", 9, 0.1), plan)
+    how = plan(epochs=3, batch_size=4, padding={"input_ids": padding})
+    events = run(model, features, how, loss, rate=1e-2, decay=0.0)
     return [event.values["loss"] for event in events if event.event == "step"]
 
 

@@ -9,8 +9,20 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from supertune.contracts import Features
-from supertune.train import Plan, cross_entropy
+from supertune.contracts import Event, Features
+from supertune.strategies import FullStrategy
+from supertune.train import (
+    Batching,
+    Learner,
+    OptimizerSettings,
+    Plan,
+    Regularisation,
+    build_optimizer,
+    cross_entropy,
+    row_adam,
+    schedule,
+    train,
+)
 
 VOCABULARY = 40
 PADDING = {"input_ids": 0}
@@ -70,17 +82,42 @@ def token_loss(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tup
     return cross_entropy()(logits, batch["input_ids"][supervised] % 3)
 
 
-def plan(**changes: Any) -> Plan:
-    values: dict[str, Any] = {
-        "epochs": 1,
-        "batch_size": 8,
-        "accumulate": 1,
-        "clip_norm": 1.0,
-        "precision": "fp32",
-        "seed": 0,
-        "padding": PADDING,
-    }
-    return Plan(**{**values, **changes})
+def plan(*, batch_size: int = 8, batch_tokens: int | None = None, **changes: Any) -> Plan:
+    values: dict[str, Any] = {"epochs": 1, "accumulate": 1, "seed": 0, "padding": PADDING}
+    return Plan(batching=Batching(batch_size, batch_tokens), **{**values, **changes})
+
+
+def learner(
+    model: Any,
+    loss: Any = row_loss,
+    *,
+    rate: float = 1e-4,
+    decay: float = 0.01,
+    precision: Any = "fp32",
+    clip_norm: float = 1.0,
+    rows: bool = False,
+    optimizer: str = "adamw",
+    **regularisation: Any,
+) -> Learner:
+    """AdamW over every parameter of ``model``; with ``rows`` over those rows of its embedding that are in use."""
+    return Learner(
+        model,
+        loss,
+        FullStrategy().parameter_groups(model, rate, decay),
+        lambda groups: build_optimizer(optimizer, groups, OptimizerSettings()),
+        precision=precision,
+        regularisation=Regularisation(clip_norm=clip_norm, **regularisation),
+        build_rows=(lambda groups: row_adam(list(groups))) if rows else None,
+    )
+
+
+def run(model: Any, features: Features, how: Plan, loss: Any = row_loss, **options: Any) -> list[Event]:
+    """Train to the end and make the model a plain one again."""
+    learning = learner(model, loss, **options)
+    rate = schedule("linear", how.steps(features.lengths), 0.1)
+    events = list(train(learning, features, rate, how))
+    learning.release()
+    return events
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:

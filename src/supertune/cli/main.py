@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from supertune.cli import check, demo, inspect, models, predict, runs, train
+from supertune.cli import check, demo, inspect, models, predict, resume, runs, train
 from supertune.errors import SupertuneError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("train")(train.train)
+app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)

@@ -4,7 +4,14 @@ A configuration is complete: written into a run directory and given to ``supertu
 the run. What is chosen by measurement (``auto``) is replaced there by what was chosen.
 """
 
-from supertune.config.configuration import Config, dump_config, known_keys, load_config, parse_assignments
+from supertune.config.configuration import (
+    Config,
+    absolute_paths,
+    dump_config,
+    known_keys,
+    load_config,
+    parse_assignments,
+)
 from supertune.config.sections import (
     DataConfig,
     EvaluateConfig,
@@ -22,6 +29,7 @@ __all__ = [
     "StrategyConfig",
     "TaskConfig",
     "TrainConfig",
+    "absolute_paths",
     "dump_config",
     "known_keys",
     "load_config",

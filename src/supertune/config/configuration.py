@@ -134,7 +134,7 @@ def load_config(path: Path) -> Config:
     lines: dict[str, int] = {}
     _collect_lines(node, "", lines, str(path))
     config = _validated(document, where=str(path), lines=lines)
-    return config.with_values(_absolute_paths(config, path.parent))
+    return config.with_values(absolute_paths(config, path.parent))
 
 
 def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) -> None:
@@ -154,7 +154,8 @@ def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) ->
         _collect_lines(value, f"{dotted}.", lines, where)
 
 
-def _absolute_paths(config: Config, folder: Path) -> dict[str, object]:
+def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
+    """Every relative path in ``config`` that leads somewhere from ``folder``, as dotted key → absolute path."""
     named = {f"data.{key}": getattr(config.data, key) for key in ("source", "validation", "test")}
     named["model.name"] = config.model.name
     found: dict[str, object] = {}

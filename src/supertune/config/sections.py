@@ -83,7 +83,7 @@ class TrainConfig(Section):
         2.0, description="focal loss: how much less the rows count that are learned already"
     )
     huber_delta: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="huber loss: error from which it grows linearly"
+        0.5, description="huber loss: error from which it grows linearly"
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of the target spread out")
     class_weights: Literal["none", "balanced"] = Field(
@@ -101,12 +101,12 @@ class TrainConfig(Section):
     nesterov: bool | None = Field(
         None, description="sgd, muon: look ahead along the momentum; null: the optimizer's own default"
     )
-    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = Field(
+    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] | None = Field(
         None, description="adamw, adam, lion: how slowly their averages move; null: the optimizer's own default"
     )
     epsilon: Annotated[float, Field(gt=0, le=1)] = Field(1e-8, description="adamw, adam, rmsprop: added to the divisor")
     bias_correction: bool = Field(True, description="adamw, adam: correct the averages for having begun at zero")
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="decoupled weight decay")
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(0.01, description="decoupled weight decay (adam: none)")
     schedule: Literal["linear", "cosine", "constant", "polynomial", "inverse_sqrt", "wsd"] = Field(
         "linear", description="course of the rate after warm-up; wsd: stable, then a decay at the end"
     )

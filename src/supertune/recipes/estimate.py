@@ -12,14 +12,15 @@ import numpy as np
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Features, Finding, IntArray
+from supertune.contracts import Features, Finding
+from supertune.recipes.begin import begin
 from supertune.recipes.check import GateReport, check_allowed, check_metric, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.probe import padded_tokens, probe
 from supertune.recipes.rows import load_rows
 from supertune.recipes.start import Start, prepare_start
-from supertune.recipes.train_one import begin
 from supertune.tasks import ClassificationTask
-from supertune.train import epoch_order, take, train
+from supertune.train import take, train
 
 _PROBED_BATCHES = 6
 
@@ -104,7 +105,9 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     if stopping:
         console.say(f"  training would stop at the gate: {', '.join(finding.check for finding in stopping)}")
         return DryRun(start.config, sizes, report, tuple(stopping), None)
-    cost = measure_cost(start, task, labelled_only(features)["train"], sum(sizes.values()))
+    learned = labelled_only(features)
+    start = probe(start, task, learned, console)
+    cost = measure_cost(start, task, learned["train"], sum(sizes.values()))
     console.say(
         f"  {cost.steps:,} steps in about {cost.seconds / 60:.1f} minutes "
         f"({cost.low / 60:.1f} to {cost.high / 60:.1f}), at most {cost.peak_mb:,} MB of memory"
@@ -118,33 +121,27 @@ def measure_cost(start: Start, task: ClassificationTask, features: Features, row
 
     Validation and the final scoring pass over the held-out rows are counted as a third of training on as many.
     """
-    settings = start.config.train
-    assert isinstance(settings.epochs, int)
-    order = epoch_order(features.lengths, settings.batch_size, settings.seed, 0)
+    training = begin(start, task, {"train": features})
+    features, plan = training.features["train"], training.plan
+    order = plan.order(features.lengths, 0)
     costs = np.array([padded_tokens(features, items) for items in order])
     chosen = [int(costs.argmax()), *np.linspace(0, len(order) - 1, _PROBED_BATCHES).astype(int).tolist()]
-    training = begin(start, task, {"train": features})
     per_token = []
     for index in chosen:
-        batch = take(training.features["train"], order[index])
+        batch = take(features, order[index])
         begun = time.perf_counter()
-        list(train(training.model, batch, task.loss, training.optimizer, lambda step: 0.0, training.plan.once()))
+        list(train(training.learner, batch, lambda step: 0.0, plan.once()))
         per_token.append((time.perf_counter() - begun) / padded_tokens(features, order[index]))
     # The first step also allocates and compiles; it is there for its memory.
     timed = np.array(per_token[1:])
     held_out = 1 + (rows / len(features) - 1) / 3
-    tokens = float(costs.sum()) * settings.epochs * held_out
+    tokens = float(costs.sum()) * plan.epochs * held_out
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Cost(
-        steps=len(order) * settings.epochs,
+        steps=training.steps,
         seconds=float(np.median(timed)) * tokens,
         low=float(timed.min()) * tokens,
         high=float(timed.max()) * tokens,
         # macOS counts bytes, Linux kilobytes.
         peak_mb=int(peak / (1024**2 if sys.platform == "darwin" else 1024)),
     )
-
-
-def padded_tokens(features: Features, items: IntArray) -> int:
-    """Tokens of a batch, padding included: what a step's time is about proportional to."""
-    return int(features.lengths[items].max()) * len(items)

@@ -17,15 +17,17 @@ from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
 from supertune.recipes.check import check_allowed, check_metric, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.event_log import EventLog
 from supertune.recipes.measure import Measurement, measure
 from supertune.recipes.predict import show_scores
+from supertune.recipes.probe import probe
 from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import open_saved, reload_check, save_model
-from supertune.recipes.start import Start, prepare_start
+from supertune.recipes.start import Start, located, prepare_start
 from supertune.recipes.story import Story, write_story
-from supertune.recipes.train_one import train_one
-from supertune.runs import RunStore, Status, create_run, prediction_row
+from supertune.recipes.train_seeds import train_seeds
+from supertune.runs import RunStore, Status, create_run, prediction_row, sole_writer
 
 
 def fit(
@@ -57,51 +59,63 @@ def fit(
     if out is not None:
         with explained(out):
             existed = out.exists()
-    store = create_run(out, task=config.task.name, command=list(command or sys.argv), config_yaml=dump_config(config))
+    written = dump_config(located(config))
+    store = create_run(out, task=config.task.name, command=list(command or sys.argv), config_yaml=written)
+    with sole_writer(store.path), recorded(store, existed=existed):
+        return complete(store, config, data, console)
+
+
+def complete(store: RunStore, config: Config, data: object, console: Console) -> Run:
+    """Everything a run does, from wherever it was.
+
+    Raises:
+        UserError: Something in data, configuration or surroundings is wrong.
+        GateError: The gate found errors that were not allowed; its report is in the run.
+    """
     clock = Clock()
-    with recorded(store, existed):
-        console.heading("Data")
-        rows = load_rows(config, data, console)
-        clock.lap("read")
-        console.heading("Model")
-        start = prepare_start(config, rows, console)
-        task = fitted_task(start, rows)
-        features = encode_splits(start, task, rows, console)
-        write_start(store, start, rows)
-        clock.lap("encode")
-        console.heading("Gate")
-        report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
-        store.write_gate(report.rows, report.findings)
-        if stopping:
-            raise GateError(stopping, report=str(store.path / "gate.json"))
-        console.heading(f"Training, {start.config.train.epochs} epochs")
-        trained = train_one(
-            start,
-            task,
-            labelled_only(features),
-            checkpoint=store.checkpoints_folder / "best.safetensors",
-            record=store.append_event,
-            console=console,
-        )
-        store.update_manifest(examples_seen=trained.examples_seen, best_epoch=trained.best_epoch)
-        clock.lap("train")
-        save_model(trained.model, start, task, store.model_folder)
-        saved = open_saved(store.model_folder)
-        held_out = features.get("validation") or features.get("test") or features["train"]
-        store.update_manifest(reload_check=reload_check(trained.model, saved, held_out))
-        shutil.rmtree(store.checkpoints_folder, ignore_errors=True)
-        clock.lap("save")
-        console.heading("Measuring")
-        measured = measure(saved, rows, features, start.config, console)
-        store.write_metrics(measured.scores)
-        write_predictions(store, measured, start)
-        clock.lap("measure")
-        store.append_event(Event("done", trained.steps, {"examples_seen": trained.examples_seen}))
-        store.update_manifest(
-            primary={"split": measured.final_split, "metric": task.primary_metric}, timings=clock.laps
-        )
-        verdict = write_story(Story(store, start, task, rows, features, report, trained, measured))
-        store.finish("done")
+    console.heading("Data")
+    rows = load_rows(config, data, console)
+    check_same_data(store, rows)
+    clock.lap("read")
+    console.heading("Model")
+    start = prepare_start(config, rows, console)
+    check_same_model(store, start)
+    task = fitted_task(start, rows)
+    features = encode_splits(start, task, rows, console)
+    write_start(store, start, rows)
+    clock.lap("encode")
+    console.heading("Gate")
+    report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
+    store.write_gate(report.rows, report.findings)
+    if stopping:
+        raise GateError(stopping, report=str(store.path / "gate.json"))
+    console.heading(f"Training, {start.config.train.epochs} epochs")
+    learned = labelled_only(features)
+    start = probe(start, task, learned, console)
+    store.write_config(dump_config(start.config))
+    log = EventLog(store.append_event, console)
+    trained = train_seeds(start, task, learned, checkpoints=store.checkpoints_folder, record=log, console=console)
+    log.flush()
+    store.update_manifest(
+        examples_seen=trained.examples_seen, best_epoch=trained.best.best_epoch, validation_of_seeds=trained.as_dict()
+    )
+    clock.lap("train")
+    save_model(trained.best.model, start, task, store.model_folder)
+    saved = open_saved(store.model_folder)
+    held_out = features.get("validation") or features.get("test") or features["train"]
+    store.update_manifest(reload_check=reload_check(trained.best.model, saved, held_out))
+    clock.lap("save")
+    console.heading("Measuring")
+    measured = measure(saved, rows, features, start.config, console)
+    store.write_metrics(measured.scores)
+    write_predictions(store, measured, start)
+    clock.lap("measure")
+    store.append_event(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
+    store.update_manifest(primary={"split": measured.final_split, "metric": task.primary_metric}, timings=clock.laps)
+    verdict = write_story(Story(store, start, task, rows, features, report, trained, measured))
+    store.finish("done")
+    # Only now: until here a resumed run needs them.
+    shutil.rmtree(store.checkpoints_folder, ignore_errors=True)
     show_scores(console, measured.scores[measured.final_split], task.headline)
     console.say(verdict)
     console.say(f"\nreport: {store.path / 'report.html'}\nmodel:  {store.model_folder}")
@@ -123,26 +137,57 @@ class Clock:
 
 
 @contextlib.contextmanager
-def recorded(store: RunStore, existed: bool) -> Iterator[None]:
+def recorded(store: RunStore, *, existed: bool = False, keep: bool = False) -> Iterator[None]:
     """Leave the run in a state that says what became of it, whatever happens in the block.
 
-    A mistake that shows before training has begun leaves no folder behind: there is nothing in it to keep.
+    A mistake that shows before training has begun leaves no folder behind, unless it is to be kept: there is nothing
+    in it yet.
     """
     try:
         yield
     except UserError:
-        begun = (store.path / "events.jsonl").exists()
-        if begun:
+        if keep or store.checkpoints_folder.exists() or (store.path / "events.jsonl").exists():
             _finish_if_possible(store, "failed")
         else:
             _remove(store.path, existed)
         raise
     except KeyboardInterrupt as interruption:
         _finish_if_possible(store, "interrupted")
-        raise InterruptedRunError(f"interrupted; what was done so far is in {store.path}") from interruption
+        raise InterruptedRunError(f"interrupted; go on with: supertune resume {store.path}") from interruption
     except BaseException:
         _finish_if_possible(store, "failed")
         raise
+
+
+def check_same_data(store: RunStore, rows: LoadedRows) -> None:
+    """Check that the rows are those that the run began with; a new run has none yet.
+
+    Raises:
+        UserError: They have changed.
+    """
+    known = store.manifest.get("data") or {}
+    for split, table in rows.splits.items():
+        if split in known and known[split]["fingerprint"] != table.fingerprint:
+            raise UserError(
+                f"the {split} rows have changed since the run began",
+                where=table.source,
+                fix=f"restore them, or begin a new run: supertune train {store.path / 'config.yaml'}",
+            )
+
+
+def check_same_model(store: RunStore, start: Start) -> None:
+    """Check that training starts from the weights that the run began with; a new run has none yet.
+
+    Raises:
+        UserError: They have changed.
+    """
+    known = store.manifest.get("base_model") or {}
+    if known and known["sha256"] != start.source.sha256:
+        raise UserError(
+            "the weights of the model have changed since the run began",
+            where=str(start.source.folder),
+            fix=f"restore them, or begin a new run: supertune train {store.path / 'config.yaml'}",
+        )
 
 
 def _finish_if_possible(store: RunStore, status: Status) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supertune.config import Config
+from supertune.config import Config, absolute_paths
 from supertune.console import Console
 from supertune.contracts import Strategy
 from supertune.errors import UserError
-from supertune.models import ModelSource, default_max_length, default_model, load_tokenizer, resolve
+from supertune.models import REGISTRY, ModelSource, default_max_length, default_model, load_tokenizer, resolve
 from supertune.recipes.rows import LoadedRows
 from supertune.strategies import STRATEGIES
-from supertune.train import Precision, considerate_threads, measure_precision
+from supertune.train import RATE_FACTORS, Precision, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
     import torch
@@ -77,6 +78,15 @@ def find_max_length(config: Config, source: ModelSource) -> int:
             fix=f"--set model.max_length={source.max_positions}, or choose another model",
         )
     return wanted
+
+
+def located(config: Config) -> Config:
+    """The configuration with absolute paths in the place of relative ones, so that it holds in every folder."""
+    paths = absolute_paths(config, Path.cwd())
+    if config.model.name in REGISTRY:
+        # A registered name wins over a folder of the same name.
+        paths.pop("model.name", None)
+    return config.with_values(paths)
 
 
 def usable_cores() -> int:
@@ -157,7 +167,7 @@ def settle(
         console.say(f"  {precision}: bfloat16 multiplies matrices {ratio:.1f} × as fast as 32 bits here")
     else:
         precision = train.precision
-    strategy = STRATEGIES[config.strategy.name]()
+    strategy = STRATEGIES[config.strategy.name](**config.strategy.model_dump(exclude={"name"}))
     values: dict[str, object] = {
         "data.text": list(rows.columns.text),
         "data.label": rows.columns.label,
@@ -167,8 +177,12 @@ def settle(
         "train.device": str(device),
         "train.precision": precision,
     }
+    if train.embeddings == "auto":
+        # 32 bits by choice ask for exactness, not for want of bfloat16.
+        values["train.embeddings"] = "dense" if train.precision == "fp32" else "rows"
     if train.epochs == "auto":
         values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size)
     if train.learning_rate == "auto":
-        values["train.learning_rate"] = strategy.default_learning_rate()
-    return Start(config.with_values(values), source, tokenizer, max_length, strategy, device, precision)
+        rate = strategy.default_learning_rate() * RATE_FACTORS[train.optimizer]
+        values["train.learning_rate"] = float(f"{rate:.3g}")
+    return Start(located(config.with_values(values)), source, tokenizer, max_length, strategy, device, precision)

@@ -16,7 +16,7 @@ from supertune.recipes.measure import Measurement
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.sections import REPORT_WORDS, result_sections, training_section
 from supertune.recipes.start import Start
-from supertune.recipes.train_one import Trained
+from supertune.recipes.train_seeds import TrainedSeeds
 from supertune.runs import ModelCard, Report, RunStore, model_card, render_report
 from supertune.tasks import ClassificationTask
 
@@ -33,7 +33,7 @@ class Story:
     rows: LoadedRows
     features: Mapping[str, Features]
     gate: GateReport
-    trained: Trained
+    trained: TrainedSeeds
     measured: Measurement
 
     @property
@@ -74,7 +74,7 @@ class Story:
         config = self.start.config
         return (
             *result_sections(self.measured, self.task, show_text=config.evaluate.text, language=self.language),
-            training_section(self.store.events(), self.features, self.start, self.trained, self.language),
+            training_section(self.store.events(), self.features, self.start, self.trained.best, self.language),
         )
 
     def facts(self) -> dict[str, str]:

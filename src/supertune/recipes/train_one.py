@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from supertune.console import Bar, Console
-from supertune.contracts import Consumer, Event, Features, Stop, Task
+from supertune.config import EvaluateConfig, TrainConfig
+from supertune.console import Console
+from supertune.contracts import Consumer, Event, Features, Outcome, Task
 from supertune.errors import UserError
 from supertune.evaluate import METRICS, estimate
-from supertune.models import load_with_head
+from supertune.recipes.begin import Training, begin
+from supertune.recipes.consumers import BestEpoch, Checkpoints, Progress, Validation
+from supertune.recipes.interruption import Interruption
 from supertune.recipes.start import Start
 from supertune.train import (
-    Plan,
-    UsedVocabulary,
-    adamw,
+    BITS,
+    CheckpointWriter,
+    Position,
+    TrainingState,
     consume,
-    load_weights,
+    flatten,
+    newest_good,
     predict_outputs,
-    save_weights,
+    restore_rng,
+    rng_state,
     schedule,
-    torch_seed,
     train,
+    unflatten,
 )
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
 
@@ -43,7 +48,8 @@ class Trained:
         best_epoch: 1-based epoch whose validation score was the best.
         best_score: That score.
         metric: The metric that chose it.
-        seconds: Time from the first step to the last.
+        seconds: Time from the first step to the last, of this process.
+        degenerate: Whether the model gives every validation row the same answer, and has learned nothing.
     """
 
     model: PreTrainedModel
@@ -53,145 +59,7 @@ class Trained:
     best_score: float
     metric: str
     seconds: float
-
-
-class BestEpoch:
-    """Consumer: keeps the weights of the epoch with the best validation score, and stops when none gets better.
-
-    Equal scores are told apart by the validation loss, since small validation sets make ties common.
-    """
-
-    def __init__(self, save: Callable[[], None], metric: str, patience: int, *, higher_is_better: bool = True) -> None:
-        self.metric = metric
-        self.epoch = 0
-        self._sign = 1 if higher_is_better else -1
-        self.score = -self._sign * float("inf")
-        self._loss = float("inf")
-        self._save = save
-        self._patience = patience
-
-    def __call__(self, event: Event) -> Iterable[Event | Stop]:
-        """Compare each ``validation`` event with the best so far."""
-        if event.event != "validation":
-            return
-        epoch, score, loss = event.values["epoch"], event.values[self.metric], event.values["log_loss"]
-        if (self._sign * score, -loss) > (self._sign * self.score, -self._loss):
-            self.epoch, self.score, self._loss = epoch, score, loss
-            self._save()
-            yield Event("best", event.step, {"epoch": epoch, self.metric: score})
-        elif self._patience and epoch - self.epoch >= self._patience:
-            yield Stop(f"{self.metric} has not risen for {self._patience} epochs")
-
-
-class Validation:
-    """Consumer: scores the model on the validation rows after every epoch."""
-
-    def __init__(self, score: Callable[[], Mapping[str, float]]) -> None:
-        self._score = score
-
-    def __call__(self, event: Event) -> Iterable[Event | Stop]:
-        """Reply to each ``epoch`` event with a ``validation`` event."""
-        if event.event == "epoch":
-            yield Event("validation", event.step, {"epoch": event.values["epoch"], **self._score()})
-
-
-class Progress:
-    """Consumer: moves the bar, and says a line per epoch."""
-
-    def __init__(self, console: Console, bar: Bar, metric: str, epochs: int) -> None:
-        self._console, self._bar, self._metric, self._epochs = console, bar, metric, epochs
-        self._items = 0
-        self._start = time.monotonic()
-        self._epoch_loss = float("nan")
-
-    def __call__(self, event: Event) -> Iterable[Event | Stop]:
-        """Show steps on the bar and epochs as lines."""
-        values = event.values
-        if event.event == "step":
-            self._items += values["items"]
-            rate = self._items / (time.monotonic() - self._start)
-            self._bar(event.step, f"loss {values['loss']:.3f}, {rate:.0f} rows/s")
-        elif event.event == "epoch":
-            self._epoch_loss = values["loss"]
-        elif event.event == "validation":
-            self._console.say(
-                f"  epoch {values['epoch']:>2}/{self._epochs}: loss {self._epoch_loss:.3f}, validation loss "
-                f"{values['log_loss']:.3f}, {self._metric} {values[self._metric]:.3f}"
-            )
-        elif event.event == "stop":
-            self._console.say(f"  stopped: {values['reason']}")
-        return ()
-
-
-@dataclass(frozen=True)
-class Training:
-    """A training that is about to begin.
-
-    Attributes:
-        model: With a fresh head, its input embedding cut down to the tokens that occur.
-        vocabulary: Those tokens; puts the whole embedding back at the end.
-        features: The rows, encoded in that vocabulary.
-        optimizer: Over what the strategy lets learn.
-        plan: How the rows will be gone through.
-    """
-
-    model: PreTrainedModel
-    vocabulary: UsedVocabulary
-    features: Mapping[str, Features]
-    optimizer: torch.optim.Optimizer
-    plan: Plan
-
-
-def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Training:
-    """Open the model, put the head on it, and make the optimizer.
-
-    Head and dropout draw from streams of their own, so that neither shifts when the other changes.
-
-    Raises:
-        UserError: The tokenizer is not the model's.
-    """
-    import torch
-
-    settings = start.config.train
-    assert isinstance(settings.epochs, int)
-    assert isinstance(settings.learning_rate, float)
-    torch.manual_seed(torch_seed(settings.seed, "head"))
-    model = start.strategy.prepare(load_with_head(start.source, task.head()))
-    # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
-    model.config.pad_token_id = start.tokenizer.pad_token_id
-    for encoded in features.values():
-        check_tokens(start, model, encoded)
-    vocabulary = UsedVocabulary(model, features.values(), int(start.tokenizer.pad_token_id or 0))
-    torch.nn.Module.to(model, start.device)
-    torch.manual_seed(torch_seed(settings.seed, "dropout"))
-    groups = start.strategy.parameter_groups(model, settings.learning_rate, settings.weight_decay)
-    plan = Plan(
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        accumulate=settings.accumulate,
-        clip_norm=settings.clip_norm,
-        precision=start.precision,
-        seed=settings.seed,
-        padding={"input_ids": vocabulary.padding},
-    )
-    used = {split: vocabulary.encode(encoded) for split, encoded in features.items()}
-    return Training(model, vocabulary, used, adamw(model, groups), plan)
-
-
-def check_tokens(start: Start, model: PreTrainedModel, features: Features) -> None:
-    """Check that the model has an embedding for every token; a tokenizer may know more than the texts use.
-
-    Raises:
-        UserError: It has not: the tokenizer is another model's.
-    """
-    known = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
-    highest = int(features.tokens["input_ids"].max(initial=0))
-    if highest >= known:
-        raise UserError(
-            f"the tokenizer gives the token {highest}, but the model has only {known}",
-            where=str(start.source.folder),
-            fix="use the tokenizer and the weights of the same model",
-        )
+    degenerate: bool = False
 
 
 def train_one(
@@ -199,69 +67,195 @@ def train_one(
     task: Task,
     features: Mapping[str, Features],
     *,
-    checkpoint: Path,
+    checkpoints: Path,
     record: Callable[[Event], None],
     console: Console,
 ) -> Trained:
     """Train on ``features["train"]``, choosing the epoch by ``features["validation"]``.
 
+    Goes on from the newest whole checkpoint if there is one.
+
     Args:
         start: Model, strategy, device and settled configuration.
         task: What is to be learned; its state is fitted.
         features: Encoded rows; ``validation`` may be missing, then the last epoch is kept.
-        checkpoint: Folder for the best epoch's weights while training goes on.
+        checkpoints: Folder for checkpoints.
         record: Called with every event, for events.jsonl.
         console: Where to show progress.
 
     Raises:
-        UserError: The loss became infinite or not a number, or the tokenizer is not the model's.
+        UserError: The loss became infinite or not a number, the tokenizer is not the model's, or the checkpoint is of
+            another training.
+        KeyboardInterrupt: Ctrl-C, once everything is saved.
     """
     settings, evaluation = start.config.train, start.config.evaluate
     training = begin(start, task, features)
-    model, features, plan = training.model, training.features, training.plan
-    steps = plan.epochs * plan.steps_per_epoch(len(features["train"]))
     metric = task.primary_metric if evaluation.metric == "auto" else evaluation.metric
-
-    def validate() -> dict[str, float]:
-        outputs = predict_outputs(
-            model,
-            features["validation"],
-            task.forward,
-            batch_size=evaluation.batch_size,
-            padding=plan.padding,
-            precision=start.precision,
-        )
-        outcome = task.outcome(outputs, features["validation"])
-        return {name: estimate(outcome, name) for name in dict.fromkeys(("accuracy", "log_loss", metric))}
-
     best = BestEpoch(
-        lambda: save_weights(model, checkpoint),
-        metric,
-        settings.patience,
-        higher_is_better=METRICS[metric].higher_is_better,
+        training.learner.weights, metric, settings.patience, higher_is_better=METRICS[metric].higher_is_better
     )
-    seen = step = 0
+    position = Position()
+    saved = _Saved(training, position, {"best": best})
     begun = time.monotonic()
-    with console.progress("training", steps) as bar:
-        consumers: list[Consumer] = [Progress(console, bar, metric, plan.epochs)]
+    for event in _opening(saved, checkpoints, console):
+        record(event)
+    with (
+        Interruption() as interruption,
+        console.progress("training", training.steps) as bar,
+        CheckpointWriter(checkpoints, settings.checkpoints) as disk,
+    ):
+        consumers: list[Consumer] = [Progress(console, bar, metric, training.plan.epochs)]
         if "validation" in features:
-            consumers += [Validation(validate), best]
-        rate = schedule(settings.schedule, steps, settings.warmup)
-        events = train(model, features["train"], task.loss, training.optimizer, rate, plan)
+            consumers += [Validation(lambda: validate(training, task, metric, evaluation)), best]
+        every = None if settings.checkpoint_every == "auto" else settings.checkpoint_every
+        saving = Checkpoints(disk, saved.state, every, console) if every != 0 else None
+        if saving is not None:
+            consumers.append(saving)
+        # A run that was killed when patience had come to its end has nothing to go on with.
+        over = "validation" in features and best.exhausted(position.epoch)
         try:
-            for event in consume(events, consumers):
+            for event in consume(iter(()) if over else _steps(training, settings, position), consumers):
                 record(event)
-                step = event.step
-                seen += event.values["items"] if event.event == "step" else 0
+                # After a step everything is in the state; between an epoch and its validation it is not.
+                if interruption.asked and event.event == "step":
+                    break
         except FloatingPointError as error:
-            assert isinstance(settings.learning_rate, float)
-            raise UserError(
-                f"training diverged at step {step + 1}: {error}",
-                where=f"train.learning_rate = {settings.learning_rate:g}",
-                fix=f"try a smaller rate: --set train.learning_rate={settings.learning_rate / 5:g}",
-            ) from error
-    if best.epoch:
-        load_weights(model, checkpoint)
-    training.vocabulary.restore(model)
-    model.train(False)
-    return Trained(model, step, seen, best.epoch or plan.epochs, best.score, metric, time.monotonic() - begun)
+            raise _diverged(start, position, error) from error
+        for event in saving.finish(position.step) if saving is not None else ():
+            record(event)
+    if interruption.asked:
+        raise KeyboardInterrupt
+    if best.weights:
+        training.learner.load_weights(best.weights)
+    degenerate = "validation" in features and is_degenerate(task, training, evaluation)
+    return Trained(
+        training.finish(),
+        position.step,
+        position.examples,
+        best.epoch or training.plan.epochs,
+        best.score,
+        metric,
+        time.monotonic() - begun,
+        degenerate,
+    )
+
+
+def _steps(training: Training, settings: TrainConfig, position: Position) -> Iterator[Event]:
+    """The events of training from ``position`` on."""
+    rate = schedule(
+        settings.schedule,
+        training.steps,
+        settings.warmup,
+        power=settings.schedule_power,
+        decay_share=settings.schedule_decay,
+    )
+    return train(training.learner, training.features["train"], rate, training.plan, position)
+
+
+def _diverged(start: Start, position: Position, error: FloatingPointError) -> UserError:
+    rate = start.config.train.learning_rate
+    assert isinstance(rate, float)
+    return UserError(
+        f"training diverged at step {position.step + 1}: {error}",
+        where=f"train.learning_rate = {rate:g}",
+        fix=f"try a smaller rate: --set train.learning_rate={rate / 5:g}",
+    )
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """Everything that the rest of a training depends on."""
+
+    training: Training
+    position: Position
+    consumers: Mapping[str, Any]
+
+    def plan(self) -> dict[str, Any]:
+        """What a checkpoint must agree on with the configuration: a position means nothing in another order."""
+        plan = asdict(self.training.plan)
+        del plan["accumulate"]
+        return {**plan, "items": len(self.training.features["train"])}
+
+    def state(self) -> TrainingState:
+        nested = {
+            "plan": self.plan(),
+            "learner": self.training.learner.state_dict(),
+            "position": self.position.state_dict(),
+            "consumers": {name: consumer.state_dict() for name, consumer in self.consumers.items()},
+            "random": rng_state(),
+            "bits": BITS.state_dict(),
+        }
+        return TrainingState(*flatten(nested))
+
+    def load(self, state: TrainingState, where: Path) -> list[str]:
+        nested = unflatten(state.tensors, state.values, where=str(where))
+        fix = "restore config.yaml as the run wrote it, or begin a new run"
+        try:
+            if nested["plan"] != self.plan():
+                raise UserError(
+                    "was saved by a training of other epochs, batches, seed or rows", where=str(where), fix=fix
+                )
+            self.training.learner.load_state_dict(nested["learner"])
+            self.position.load_state_dict(nested["position"])
+            for name, consumer in self.consumers.items():
+                consumer.load_state_dict(nested["consumers"][name])
+            BITS.load_state_dict(nested["bits"])
+            return restore_rng(nested["random"], where=str(where))
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            what = f"was saved by a training of another model or optimizer ({reason})"
+            raise UserError(what, where=str(where), fix=fix) from error
+
+
+def _opening(saved: _Saved, checkpoints: Path, console: Console) -> list[Event]:
+    """Go on from the newest whole checkpoint; returns the event that training begins with."""
+    training = saved.training
+    facts = {
+        "steps": training.steps,
+        "epochs": training.plan.epochs,
+        "rows": len(training.features["train"]),
+        "parameters": sum(tensor.numel() for tensor in training.learner.masters.tensors.values()),
+    }
+    checkpoint, problems = newest_good(checkpoints)
+    for problem in problems:
+        console.warn(problem)
+    if checkpoint is None:
+        if problems:
+            console.warn("no whole checkpoint is left: training begins again")
+        return [Event("start", 0, facts)]
+    for lacking in saved.load(checkpoint.state, checkpoint.path):
+        console.warn(lacking)
+    step = saved.position.step
+    console.say(f"  going on from step {step:,} of {training.steps:,}")
+    return [Event("resumed", step, {**facts, "checkpoint": checkpoint.path.name})]
+
+
+def outcome_of(training: Training, task: Task, evaluation: EvaluateConfig) -> Outcome:
+    """What the model says about the validation rows now."""
+    features = training.features["validation"]
+    with training.learner.evaluating():
+        outputs = predict_outputs(
+            training.model, features, task.forward, batch_size=evaluation.batch_size, padding=training.plan.padding
+        )
+    return task.outcome(outputs, features)
+
+
+def validate(training: Training, task: Task, metric: str, evaluation: EvaluateConfig) -> dict[str, float]:
+    """The scores that a ``validation`` event carries."""
+    outcome = outcome_of(training, task, evaluation)
+    return {name: estimate(outcome, name) for name in dict.fromkeys(("accuracy", "log_loss", metric))}
+
+
+def is_degenerate(task: Task, training: Training, evaluation: EvaluateConfig) -> bool:
+    """Whether nothing was learned: one answer for every validation row, no surer than the classes' shares.
+
+    A model that rightly calls everything by the name of an overwhelming class is surer than that of easy rows.
+    """
+    import numpy as np
+
+    outcome = outcome_of(training, task, evaluation)
+    if len(np.unique(outcome.outputs.argmax(1))) > 1 or len(np.unique(outcome.targets)) < 2:
+        return False
+    shares = np.bincount(training.features["train"].targets["labels"], minlength=outcome.outputs.shape[1])
+    guess = np.log(np.maximum(shares, 1) / shares.sum())
+    return float(estimate(outcome, "log_loss")) >= 0.98 * float(-guess[outcome.targets].mean())

@@ -1,38 +1,109 @@
 """The engine: batches, losses, optimizers, schedules, precision, and the loop that puts them together."""
 
-from supertune.train.batches import collate, epoch_order, sequential_order, take
-from supertune.train.loop import Plan, consume, predict_outputs, train
-from supertune.train.losses import balanced_weights, cross_entropy
-from supertune.train.optimizers import adamw
-from supertune.train.precision import Precision, computing, measure_precision
+from supertune.train.attention import measure_attention, set_attention
+from supertune.train.batches import Batching, collate, epoch_order, sequential_order, take
+from supertune.train.checkpoints import (
+    CheckpointWriter,
+    NotWritten,
+    TrainingState,
+    Written,
+    flatten,
+    list_checkpoints,
+    newest_good,
+    read_checkpoint,
+    restore_rng,
+    rng_state,
+    unflatten,
+    write_checkpoint,
+)
+from supertune.train.embeddings import UsedVocabulary, row_adam
+from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
+from supertune.train.loop import Plan, Position, consume, predict_outputs, train
+from supertune.train.losses import CLASS_LOSSES, LossSettings, balanced_weights, cross_entropy
+from supertune.train.memory import activation_bytes, available_bytes, out_of_memory, pieces_that_fit
+from supertune.train.optimizers import OPTIMIZERS, RATE_FACTORS, OptimizerSettings, build_optimizer, hidden_matrices
+from supertune.train.precision import Precision, measure_precision
 from supertune.train.randomness import generator, torch_seed
+from supertune.train.range_test import range_test
+from supertune.train.regularisation import (
+    BITS,
+    WeightAverage,
+    fast_dropout,
+    fgm,
+    freelb,
+    mixout,
+    pretrained_weights,
+    r_drop,
+    use_fast_dropout,
+)
 from supertune.train.schedules import SHAPES, Schedule, schedule
 from supertune.train.threads import considerate_threads
-from supertune.train.vocabulary import UsedVocabulary
 from supertune.train.weights import load_weights, save_weights
 
 __all__ = [
+    "BITS",
+    "CLASS_LOSSES",
+    "OPTIMIZERS",
+    "RATE_FACTORS",
     "SHAPES",
+    "Batch",
+    "Batching",
+    "CheckpointWriter",
+    "Descent",
+    "Learner",
+    "LossSettings",
+    "NotWritten",
+    "Objective",
+    "OptimizerSettings",
     "Plan",
+    "Position",
     "Precision",
+    "Regularisation",
     "Schedule",
+    "TrainingState",
     "UsedVocabulary",
-    "adamw",
+    "WeightAverage",
+    "Written",
+    "activation_bytes",
+    "available_bytes",
     "balanced_weights",
+    "build_optimizer",
     "collate",
-    "computing",
     "considerate_threads",
     "consume",
     "cross_entropy",
     "epoch_order",
+    "fast_dropout",
+    "fgm",
+    "flatten",
+    "freelb",
     "generator",
+    "hidden_matrices",
+    "list_checkpoints",
     "load_weights",
+    "measure_attention",
     "measure_precision",
+    "mixout",
+    "newest_good",
+    "out_of_memory",
+    "pieces_that_fit",
+    "plain_descent",
     "predict_outputs",
+    "pretrained_weights",
+    "r_drop",
+    "range_test",
+    "read_checkpoint",
+    "restore_rng",
+    "rng_state",
+    "row_adam",
     "save_weights",
     "schedule",
     "sequential_order",
+    "set_attention",
     "take",
     "torch_seed",
     "train",
+    "unflatten",
+    "use_fast_dropout",
+    "write_checkpoint",
 ]

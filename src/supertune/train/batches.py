@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,21 @@ def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> 
     return batch
 
 
-def epoch_order(lengths: IntArray, batch_size: int, seed: int, epoch: int) -> list[IntArray]:
+@dataclass(frozen=True)
+class Batching:
+    """What makes up one optimizer step.
+
+    Attributes:
+        rows: Items per step.
+        tokens: Padded tokens per step, instead: as many items of like length as fit; an item that is longer than
+            that is a step of its own. None for a number of items.
+    """
+
+    rows: int = 16
+    tokens: int | None = None
+
+
+def epoch_order(lengths: IntArray, batching: Batching, seed: int, epoch: int) -> list[IntArray]:
     """The items of each batch of one epoch.
 
     Items are shuffled, cut into buckets of 50 batches, sorted by length within a bucket and cut into batches,
@@ -50,13 +65,31 @@ def epoch_order(lengths: IntArray, batch_size: int, seed: int, epoch: int) -> li
     """
     random = generator(seed, "order", epoch)
     shuffled = random.permutation(len(lengths))
-    span = batch_size * _BUCKET
+    span = _BUCKET * _usual_rows(lengths, batching)
     batches: list[NDArray[np.int64]] = []
     for start in range(0, len(shuffled), span):
         bucket = shuffled[start : start + span]
         bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
-        batches += [bucket[at : at + batch_size] for at in range(0, len(bucket), batch_size)]
+        batches += np.split(bucket, _cuts(lengths[bucket], batching))
     return [batches[index] for index in random.permutation(len(batches))]
+
+
+def _usual_rows(lengths: IntArray, batching: Batching) -> int:
+    if batching.tokens is None:
+        return batching.rows
+    return max(1, int(batching.tokens / max(1.0, float(lengths.mean()) if len(lengths) else 1.0)))
+
+
+def _cuts(ascending: IntArray, batching: Batching) -> list[int]:
+    """Where to cut items, sorted by length, into batches."""
+    if batching.tokens is None:
+        return list(range(batching.rows, len(ascending), batching.rows))
+    cuts, start = [], 0
+    for index, length in enumerate(ascending.tolist()):
+        if index > start and (index - start + 1) * length > batching.tokens:
+            cuts.append(index)
+            start = index
+    return cuts
 
 
 def sequential_order(lengths: IntArray, batch_size: int) -> Iterator[IntArray]:

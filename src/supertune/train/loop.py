@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from supertune.contracts import Consumer, Event, Features, IntArray, Stop
-from supertune.train.batches import collate, epoch_order
-from supertune.train.precision import Precision, computing
+from supertune.train.batches import Batching, collate, epoch_order, sequential_order
+from supertune.train.learner import Learner
+from supertune.train.memory import out_of_memory
 from supertune.train.schedules import Schedule
 
 if TYPE_CHECKING:
     import torch
-
-Loss = Callable[["torch.nn.Module", Mapping[str, "torch.Tensor"]], "tuple[torch.Tensor, torch.Tensor]"]
 
 
 @dataclass(frozen=True)
@@ -24,111 +25,129 @@ class Plan:
 
     Attributes:
         epochs: Passes over the rows.
-        batch_size: Items per optimizer step.
+        batching: What makes up one optimizer step.
         accumulate: Pieces that each step is computed in; the result does not depend on it.
-        clip_norm: Largest norm of the whole gradient; 0 for no clipping.
-        precision: Number type of the matrix products.
-        seed: Decides the order of the items and the dropout masks.
+        seed: Decides the order of the items.
         padding: Token column → id to pad with.
     """
 
     epochs: int
-    batch_size: int
+    batching: Batching
     accumulate: int
-    clip_norm: float
-    precision: Precision
     seed: int
     padding: Mapping[str, int]
 
     def once(self) -> Plan:
         """The same with all items as one step of one epoch."""
-        return replace(self, epochs=1, batch_size=2**31)
+        return replace(self, epochs=1, batching=Batching(rows=2**31))
 
-    def steps_per_epoch(self, items: int) -> int:
-        """Optimizer steps in one pass over ``items``; the last, smaller batch is a step too."""
-        return -(-items // self.batch_size)
+    def order(self, lengths: IntArray, epoch: int) -> list[IntArray]:
+        """The items of each step of an epoch."""
+        return epoch_order(lengths, self.batching, self.seed, epoch)
+
+    def steps(self, lengths: IntArray) -> int:
+        """Optimizer steps of all epochs together; the last, smaller batch of each is a step too."""
+        if self.batching.tokens is None:
+            return self.epochs * -(-len(lengths) // self.batching.rows)
+        return sum(len(self.order(lengths, epoch)) for epoch in range(self.epochs))
+
+
+@dataclass
+class Position:
+    """How far training has come. The loop moves it before it yields, so that it can be saved at any event.
+
+    Attributes:
+        epoch: Whole epochs done.
+        batch: Steps done of the epoch that has begun.
+        step: Steps done in all.
+        examples: Items gone through, repeats counted.
+        loss: Summed loss of the epoch that has begun.
+        count: Supervised items of it.
+        pieces: Pieces that a step is computed in; grows when memory runs out.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    examples: int = 0
+    loss: float = 0.0
+    count: int = 0
+    pieces: int = 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its values, as JSON."""
+        return asdict(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go where the values say."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
 
 def train(
-    model: torch.nn.Module,
-    features: Features,
-    loss: Loss,
-    optimizer: torch.optim.Optimizer,
-    rate: Schedule,
-    plan: Plan,
+    learner: Learner, features: Features, rate: Schedule, plan: Plan, position: Position | None = None
 ) -> Iterator[Event]:
-    """Train ``model`` in place, yielding an event after every step and every epoch.
+    """Train in place, yielding an event after every step and every epoch.
 
     ``step`` events carry ``loss`` (mean over the supervised items of the step), ``items``, ``tokens``,
     ``gradient_norm`` (before clipping) and ``learning_rate``; ``epoch`` events the 1-based ``epoch`` and the
-    mean ``loss`` over its items.
+    mean ``loss`` over its items; a ``memory`` event says into how many ``pieces`` steps are cut from now on,
+    because memory ran out.
+
+    Args:
+        learner: Model and optimizer.
+        features: The items to learn from.
+        rate: Share of the peak rate at each step.
+        plan: How the items are gone through.
+        position: Where to begin; moved as training goes on.
 
     Raises:
         FloatingPointError: The loss or its gradient is not a finite number.
     """
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    step = 0
-    for epoch in range(plan.epochs):
-        total_loss, total_items = 0.0, 0
-        for items in epoch_order(features.lengths, plan.batch_size, plan.seed, epoch):
-            # At every step, since consumers may predict between any two.
-            model.train()
-            share = rate(step)
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * share
-            summed, count, norm = _step(model, features, items, loss, optimizer, plan)
-            step += 1
-            total_loss, total_items = total_loss + summed, total_items + count
+    position = position or Position()
+    position.pieces = max(position.pieces, plan.accumulate)
+    while position.epoch < plan.epochs:
+        for items in plan.order(features.lengths, position.epoch)[position.batch :]:
+            pieces = position.pieces
+            loss, count = _gradients(learner, features, items, plan, position)
+            if position.pieces > pieces:
+                yield Event("memory", position.step, {"pieces": position.pieces})
+            norm = learner.update(count, rate(position.step))
+            position.batch += 1
+            position.step += 1
+            position.examples += len(items)
+            position.loss += loss
+            position.count += count
             yield Event(
                 "step",
-                step,
+                position.step,
                 {
-                    "loss": summed / count,
+                    "loss": loss / count,
                     "items": count,
                     "tokens": int(features.lengths[items].sum()),
                     "gradient_norm": norm,
-                    "learning_rate": peaks[0] * share,
+                    "learning_rate": learner.learning_rate,
                 },
             )
-        yield Event("epoch", step, {"epoch": epoch + 1, "loss": total_loss / total_items})
+        ended = {"epoch": position.epoch + 1, "loss": position.loss / max(position.count, 1)}
+        position.epoch += 1
+        position.batch, position.loss, position.count = 0, 0.0, 0
+        yield Event("epoch", position.step, ended)
 
 
-def _step(
-    model: torch.nn.Module,
-    features: Features,
-    items: IntArray,
-    loss: Loss,
-    optimizer: torch.optim.Optimizer,
-    plan: Plan,
-) -> tuple[float, int, float]:
-    """One optimizer step; returns (summed loss, supervised items, gradient norm of the mean loss)."""
-    import numpy as np
-    import torch
-
-    device = next(model.parameters()).device
-    summed = torch.zeros((), device=device)
-    count = torch.zeros((), dtype=torch.int64, device=device)
-    optimizer.zero_grad(set_to_none=True)
-    for piece in np.array_split(items, min(plan.accumulate, len(items))):
-        batch = {name: value.to(device) for name, value in collate(features, piece, plan.padding).items()}
-        with computing(plan.precision, device):
-            piece_loss, piece_count = loss(model, batch)
-        piece_loss.backward()  # type: ignore[no-untyped-call]
-        summed += piece_loss.detach()
-        count += piece_count
-    if not torch.isfinite(summed):
-        raise FloatingPointError("the loss is not a finite number")
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients) / count
-    if not torch.isfinite(norm):
-        raise FloatingPointError("the gradient is not a finite number")
-    # Gradients are of the summed loss. One multiplication makes them those of the mean and clips them.
-    factor = 1.0 / count
-    if plan.clip_norm > 0:
-        factor = factor * torch.clamp(plan.clip_norm / (norm + 1e-6), max=1.0)
-    torch._foreach_mul_(gradients, factor)
-    optimizer.step()
-    return float(summed), int(count), float(norm)
+def _gradients(
+    learner: Learner, features: Features, items: IntArray, plan: Plan, position: Position
+) -> tuple[float, int]:
+    """Gradients of one step, in more pieces where memory does not suffice; the step stays the same."""
+    while True:
+        pieces = np.array_split(items, min(position.pieces, len(items)))
+        try:
+            return learner.gradients(collate(features, piece, plan.padding) for piece in pieces)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error) or len(pieces) == len(items):
+                raise
+        learner.forget_gradients()
+        position.pieces = 2 * len(pieces)
 
 
 def consume(events: Iterator[Event], consumers: Sequence[Consumer]) -> Iterator[Event]:
@@ -163,7 +182,6 @@ def predict_outputs(
     *,
     batch_size: int,
     padding: Mapping[str, int],
-    precision: Precision = "fp32",
     progress: Callable[[int], None] | None = None,
 ) -> Any:
     """Raw outputs of every item, float32 (items, …), in item order; the model is in evaluation mode afterwards.
@@ -174,13 +192,9 @@ def predict_outputs(
         forward: (model, batch) → outputs.
         batch_size: Items per batch.
         padding: Token column → id to pad with.
-        precision: Number type; fp32 unless speed matters more than the sixth digit.
         progress: Told the number of items done so far.
     """
-    import numpy as np
     import torch
-
-    from supertune.train.batches import sequential_order
 
     device = next(model.parameters()).device
     model.eval()
@@ -189,8 +203,7 @@ def predict_outputs(
     with torch.inference_mode():
         for items in sequential_order(features.lengths, batch_size):
             batch = {name: value.to(device) for name, value in collate(features, items, padding).items()}
-            with computing(precision, device):
-                values = forward(model, batch).float().cpu().numpy()
+            values = forward(model, batch).float().cpu().numpy()
             if outputs is None:
                 outputs = np.zeros((len(features), *values.shape[1:]), np.float32)
             outputs[items] = values

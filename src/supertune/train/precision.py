@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import time
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -38,12 +36,3 @@ def measure_precision(device: torch.device) -> tuple[Precision, float]:
 
     ratio = seconds(torch.float32) / seconds(torch.bfloat16)
     return ("bf16" if ratio >= _WORTH_IT else "fp32"), ratio
-
-
-def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which to compute a loss: weights stay fp32 masters, bf16 casts matrix products alone."""
-    import torch
-
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)

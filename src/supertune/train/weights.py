@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,30 +12,21 @@ if TYPE_CHECKING:
     import torch
 
 
-def save_weights(model: torch.nn.Module, path: Path) -> None:
-    """Write every parameter that learns to ``path`` as safetensors, atomically.
+def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write named tensors to ``path`` as safetensors, atomically.
 
     Raises:
         UserError: The disk is full, or the place is not writable.
     """
     from safetensors.torch import save
 
-    learned = {
-        name: parameter.detach().cpu().contiguous()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
     with atomic_file(path, binary=True) as stream:
-        stream.write(save(learned))
+        stream.write(save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}))
 
 
-def load_weights(model: torch.nn.Module, path: Path) -> None:
-    """Put the parameters that `save_weights` wrote back into ``model``."""
-    import torch
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """What `save_weights` wrote."""
     from safetensors.torch import load_file
 
-    stored = load_file(path)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                parameter.copy_(stored[name])
+    weights: dict[str, torch.Tensor] = load_file(path)
+    return weights

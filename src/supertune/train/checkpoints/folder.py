@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from supertune.errors import UserError
 from supertune.files import atomic_folder, remove_folder
-from supertune.train.checkpoint_marker import (
+from supertune.train.checkpoints.faults import fault
+from supertune.train.checkpoints.marker import (
     MARKER,
     STATE,
     TENSORS,
@@ -24,9 +25,8 @@ from supertune.train.checkpoint_marker import (
     read_object,
     readable,
 )
-from supertune.train.faults import fault
-from supertune.train.snapshot import HostMemory, Snapshot
-from supertune.train.state import TrainingState
+from supertune.train.checkpoints.snapshot import HostMemory, Snapshot
+from supertune.train.checkpoints.state import TrainingState
 
 if TYPE_CHECKING:
     import torch

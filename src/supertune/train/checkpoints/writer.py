@@ -10,9 +10,9 @@ from types import TracebackType
 
 from supertune.errors import UserError
 from supertune.files import remove_leftovers
-from supertune.train.checkpoints import keep_last, write_snapshot
-from supertune.train.snapshot import HostMemory, Snapshot
-from supertune.train.state import TrainingState
+from supertune.train.checkpoints.folder import keep_last, write_snapshot
+from supertune.train.checkpoints.snapshot import HostMemory, Snapshot
+from supertune.train.checkpoints.state import TrainingState
 
 
 @dataclass(frozen=True)

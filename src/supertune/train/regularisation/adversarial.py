@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from supertune.errors import UserError
-from supertune.train.fast_dropout import BITS
+from supertune.train.regularisation.fast_dropout import BITS
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from supertune.train.fast_dropout import fast_dropout
+from supertune.train.regularisation.fast_dropout import fast_dropout
 
 if TYPE_CHECKING:
     import torch

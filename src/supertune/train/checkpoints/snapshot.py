@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from supertune.train.state import TrainingState
+from supertune.train.checkpoints.state import TrainingState
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,200 @@
+"""A training that is about to begin: model, head, what is minimised, and how the weights move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from supertune.config import Config
+from supertune.contracts import Features, Task
+from supertune.errors import UserError
+from supertune.models import load_with_head, override_dropout
+from supertune.recipes.start import Start
+from supertune.train import (
+    BITS,
+    Batching,
+    Descent,
+    Learner,
+    Objective,
+    OptimizerSettings,
+    Plan,
+    Regularisation,
+    UsedVocabulary,
+    build_optimizer,
+    fgm,
+    freelb,
+    hidden_matrices,
+    mixout,
+    plain_descent,
+    pretrained_weights,
+    r_drop,
+    row_adam,
+    set_attention,
+    torch_seed,
+    use_fast_dropout,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that is about to begin.
+
+    Attributes:
+        model: With a fresh head.
+        vocabulary: The tokens that occur, when only their embeddings are trained.
+        features: The rows, encoded in that vocabulary.
+        learner: Model, objective and optimizer.
+        plan: How the rows will be gone through.
+        steps: Optimizer steps of the whole training.
+    """
+
+    model: PreTrainedModel
+    vocabulary: UsedVocabulary | None
+    features: Mapping[str, Features]
+    learner: Learner
+    plan: Plan
+    steps: int
+
+    def finish(self) -> PreTrainedModel:
+        """The model as a plain one: in 32 bits, with its whole embedding, in evaluation mode."""
+        self.learner.release()
+        if self.vocabulary is not None:
+            self.vocabulary.restore(self.model)
+        set_attention(self.model, "sdpa")
+        self.model.train(False)
+        return self.model
+
+
+def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Training:
+    """Open the model, put the head on it, and make what moves its weights.
+
+    Head and dropout draw from streams of their own, so that neither shifts when the other changes.
+
+    Raises:
+        UserError: The tokenizer is not the model's, or settings do not fit the model.
+    """
+    import torch
+
+    settings = start.config.train
+    assert isinstance(settings.epochs, int)
+    assert isinstance(settings.learning_rate, float)
+    torch.manual_seed(torch_seed(settings.seed, "head"))
+    model = start.strategy.prepare(load_with_head(start.source, task.head()))
+    # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
+    model.config.pad_token_id = start.tokenizer.pad_token_id
+    for encoded in features.values():
+        check_tokens(start, model, encoded)
+    if settings.dropout is not None:
+        override_dropout(model, settings.dropout)
+    use_fast_dropout(model)
+    set_attention(model, settings.attention)
+    padding = int(start.tokenizer.pad_token_id or 0)
+    vocabulary = None
+    if settings.embeddings == "rows":
+        vocabulary = UsedVocabulary(model, features.values(), padding)
+        features = {split: vocabulary.encode(encoded) for split, encoded in features.items()}
+    torch.nn.Module.to(model, start.device)
+    plan = Plan(
+        epochs=settings.epochs,
+        batching=Batching(settings.batch_size, settings.batch_tokens),
+        accumulate=settings.accumulate,
+        seed=settings.seed,
+        padding={"input_ids": vocabulary.padding if vocabulary is not None else padding},
+    )
+    steps = plan.steps(features["train"].lengths)
+    learner = _learner(start, task, model, steps)
+    seed = torch_seed(settings.seed, "dropout")
+    torch.manual_seed(seed)
+    BITS.seed(seed)
+    return Training(model, vocabulary, features, learner, plan, steps)
+
+
+def _learner(start: Start, task: Task, model: PreTrainedModel, steps: int) -> Learner:
+    settings = start.config.train
+    assert isinstance(settings.learning_rate, float)
+    how = OptimizerSettings(
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+        betas=(settings.betas[0], settings.betas[1]) if settings.betas else None,
+        epsilon=settings.epsilon,
+        bias_correction=settings.bias_correction,
+        hidden=hidden_matrices(model),
+    )
+
+    def build(groups: Any) -> torch.optim.Optimizer:
+        return build_optimizer(settings.optimizer, groups, how)
+
+    def build_rows(groups: Any) -> torch.optim.Optimizer:
+        # Adam has no weight decay here; see `OPTIMIZERS`.
+        decayed = settings.optimizer == "adamw"
+        groups = [{**group, "weight_decay": group["weight_decay"] if decayed else 0.0} for group in groups]
+        return row_adam(groups, how.betas or (0.9, 0.999), how.epsilon, how.bias_correction)
+
+    return Learner(
+        model,
+        _objective(start.config, task, model),
+        start.strategy.parameter_groups(model, settings.learning_rate, settings.weight_decay),
+        build,
+        precision=start.precision,
+        descent=_descent(start.config),
+        regularisation=Regularisation(
+            clip_norm=settings.clip_norm,
+            l1=settings.l1,
+            l2=settings.l2,
+            averaging=settings.averaging,
+            ema_decay=settings.ema_decay,
+            # Weights from before the rate has come down would spoil an average in which all count alike.
+            averaged_from=steps // 2,
+        ),
+        build_rows=build_rows if moves_rows(start.config) else None,
+    )
+
+
+def moves_rows(config: Config) -> bool:
+    """Whether only the rows of the word embeddings that a batch uses are moved at each step.
+
+    Only Adam's rows can catch up later, and what looks at every weight at every step needs every row.
+    """
+    train = config.train
+    looks_at_all = train.averaging != "none" or train.l1 > 0 or train.l2 > 0
+    return train.embeddings == "rows" and train.optimizer in ("adamw", "adam") and not looks_at_all
+
+
+def _objective(config: Config, task: Task, model: PreTrainedModel) -> Objective:
+    """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
+    train = config.train
+    objective: Objective = task.loss
+    if train.r_drop:
+        objective = r_drop(task.forward, task.criterion, train.r_drop)
+    return mixout(objective, pretrained_weights(model), train.mixout) if train.mixout else objective
+
+
+def _descent(config: Config) -> Descent:
+    train = config.train
+    ways: Mapping[str, Callable[[], Descent]] = {
+        "none": lambda: plain_descent,
+        "fgm": lambda: fgm(train.adversarial_epsilon),
+        "freelb": lambda: freelb(train.adversarial_epsilon, train.adversarial_steps),
+    }
+    return ways[train.adversarial]()
+
+
+def check_tokens(start: Start, model: PreTrainedModel, features: Features) -> None:
+    """Check that the model has an embedding for every token; a tokenizer may know more than the texts use.
+
+    Raises:
+        UserError: It has not: the tokenizer is another model's.
+    """
+    known = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]
+    highest = int(features.tokens["input_ids"].max(initial=0))
+    if highest >= known:
+        raise UserError(
+            f"the tokenizer gives the token {highest}, but the model has only {known}",
+            where=str(start.source.folder),
+            fix="use the tokenizer and the weights of the same model",
+        )

@@ -1,0 +1,127 @@
+"""What is measured on throw-away weights before training: attention, memory, and the learning rate if asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from supertune.console import Console
+from supertune.contracts import Features, IntArray, Task
+from supertune.recipes.begin import Training, begin
+from supertune.recipes.start import Start
+from supertune.train import available_bytes, collate, measure_attention, pieces_that_fit, range_test
+
+if TYPE_CHECKING:
+    import torch
+
+_MOST_STEPS = 100
+"""Steps of the range test; as in Smith 2017 a fraction of an epoch is enough to see where the loss falls fastest."""
+
+
+def probe(start: Start, task: Task, features: Mapping[str, Features], console: Console) -> Start:
+    """Settle what only the model and the encoded rows can tell.
+
+    Raises:
+        UserError: The tokenizer is not the model's, or settings do not fit the model.
+    """
+    train = start.config.train
+    values: dict[str, object] = {}
+    cautious = _with(start, {"train.learning_rate": 1e-4} if train.learning_rate == "find" else {})
+    if train.attention == "auto":
+        cautious = _with(cautious, {"train.attention": "sdpa"})
+    if train.attention == "auto" or train.learning_rate == "find":
+        training = begin(cautious, task, {"train": features["train"]})
+        if train.attention == "auto":
+            values["train.attention"] = _attention(training, console)
+        if train.learning_rate == "find":
+            found = _rate(training, console)
+            values["train.learning_rate"] = found or start.strategy.default_learning_rate()
+        config = training.model.config
+    else:
+        config = _configuration(start)
+    pieces = _pieces(start, config, features["train"])
+    if pieces > train.accumulate:
+        console.warn(f"a step of {train.batch_size} rows may not fit into memory: it is computed in {pieces} pieces")
+        values["train.accumulate"] = pieces
+    return _with(start, values)
+
+
+def _with(start: Start, values: Mapping[str, object]) -> Start:
+    return replace(start, config=start.config.with_values(values)) if values else start
+
+
+def _configuration(start: Start) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(start.source.folder)
+
+
+def _attention(training: Training, console: Console) -> str:
+    features = training.features["train"]
+    batch = _batch(training, typical(features, training.plan.order(features.lengths, 0)))
+    ids = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    chosen, seconds = measure_attention(training.model, ids)
+    told = ", ".join(f"{name} {1000 * taken:.0f} ms" for name, taken in seconds.items())
+    console.say(f"  attention {chosen}: forwards and backwards through the body takes {told} here")
+    return chosen
+
+
+def _batch(training: Training, items: IntArray) -> dict[str, torch.Tensor]:
+    batch = collate(training.features["train"], items, training.plan.padding)
+    return {name: value.to(training.learner.device) for name, value in batch.items()}
+
+
+def typical(features: Features, order: list[IntArray]) -> IntArray:
+    """The batch in the middle when batches are lined up by padded tokens: half of the work is in larger ones."""
+    sizes = np.array([padded_tokens(features, items) for items in order])
+    ranks = np.argsort(sizes, kind="stable")
+    middle = int(np.searchsorted(np.cumsum(sizes[ranks]), sizes.sum() / 2))
+    return order[int(ranks[middle])]
+
+
+def padded_tokens(features: Features, items: IntArray) -> int:
+    """Tokens of a batch, padding included: what a step's time is about proportional to."""
+    return int(features.lengths[items].max()) * len(items)
+
+
+def _rate(training: Training, console: Console) -> float | None:
+    features = training.features["train"]
+    order = training.plan.order(features.lengths, 0)
+    steps = iter(order * math.ceil(_MOST_STEPS / len(order)))
+    peak = training.learner.learning_rate
+
+    with console.progress("finding the rate", _MOST_STEPS) as bar:
+        done = 0
+
+        def step(rate: float) -> float:
+            nonlocal done
+            items = next(steps)
+            loss, count = training.learner.gradients([collate(features, items, training.plan.padding)])
+            training.learner.update(count, rate / peak)
+            done += 1
+            bar(done, f"loss {loss / count:.3f}")
+            return loss / count
+
+        found = range_test(step, steps=_MOST_STEPS)
+    rate, reason = found.suggestion.rate, found.suggestion.reason
+    if rate is None:
+        console.warn(f"no learning rate was found ({reason}): the strategy's default is used")
+        return None
+    console.say(f"  learning rate {rate:.1e}: {reason}")
+    return float(f"{rate:.2g}")
+
+
+def _pieces(start: Start, config: Any, features: Features) -> int:
+    """Pieces into which a step of the longest texts must be cut to fit into memory; 1 where that cannot be known."""
+    free = available_bytes(start.device)
+    if free is None:
+        return 1
+    train = start.config.train
+    longest = int(features.lengths.max(initial=1))
+    rows = train.batch_size if train.batch_tokens is None else max(1, train.batch_tokens // longest)
+    width = 2 if start.precision == "bf16" else 4
+    return pieces_that_fit(config, min(rows, len(features)), longest, width, free)

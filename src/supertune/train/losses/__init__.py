@@ -1,0 +1,6 @@
+"""Losses: what is minimised, and how numbers and classes are compared."""
+
+from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
+from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
+
+__all__ = ["CLASS_LOSSES", "LossSettings", "balanced_weights", "cross_entropy"]
