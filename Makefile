@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # pip, not uv: constraints.txt pins every version.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint format bench bench-reading bench-coverage bench-accuracy docs constraints clean
+.PHONY: demo test lint format docs constraints clean soak
+.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -24,7 +25,7 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-reading bench-coverage bench-accuracy
+bench: bench-reading bench-coverage bench-accuracy bench-train bench-scale
 
 bench-reading: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/reading.py
@@ -34,6 +35,20 @@ bench-coverage: $(VENV)/installed-dev
 
 bench-accuracy: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/accuracy.py
+
+bench-train: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/training.py --floor
+
+bench-scale: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/scale.py
+
+# Hours; goes on where it was.
+bench-ablation: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/ablation.py
+
+soak: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/soak.py
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python tools/reference.py
@@ -49,7 +64,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[offline,excel,bench,dev]'
+	$(INSTALL) --editable '.[offline,excel,tensorboard,mlflow,bench,dev]'
 	touch $@ $(VENV)/installed
 
 clean:

@@ -13,7 +13,7 @@ from supertune.recipes.check import GateReport
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
-__all__ = ["check", "fit", "inspect", "load_run", "read"]
+__all__ = ["check", "fit", "inspect", "load_run", "read", "resume"]
 
 
 def read(source: object, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None) -> Table:
@@ -84,6 +84,27 @@ def fit(
     config = config.with_values(given | ({"data.allow": list(allow)} if allow else {}) | dict(settings or {}))
     place = Path(out) if out is not None else None
     return run_fit(config, rows, out=place, console=Console(quiet=quiet), command=["supertune.fit"])
+
+
+def resume(run: str | Path, data: object = None, *, quiet: bool = True) -> Run:
+    """Go on with a run that was interrupted, from its newest whole checkpoint; ``supertune resume``.
+
+    A run that is done is returned as it is.
+
+    Args:
+        run: The run directory.
+        data: The rows again, if they were in memory when the run began.
+        quiet: False shows on standard error what the command line shows.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: There is no such run, it is still running, or its data or model has changed.
+    """
+    from supertune.recipes.resume import resume as go_on
+
+    return go_on(Path(run), data, console=Console(quiet=quiet))
 
 
 def check(

@@ -1,5 +1,6 @@
 """The report in a real browser, as narrow as a phone gets."""
 
+import datetime
 import html
 import json
 import re
@@ -10,7 +11,8 @@ import pytest
 from report_hostile import hostile_report
 from report_samples import sample_report
 
-from supertune.runs import render_report
+from event_samples import training_rows
+from supertune.runs import Course, progress_report, render_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 FLAGS = [
@@ -50,12 +52,30 @@ onload = () => {
 """
 
 
+def live_report(language):
+    return progress_report(
+        Course(training_rows(epochs=3, steps_per_epoch=20, planned=7)),
+        title="classification-2026-01-31-120000",
+        metric="f1_macro",
+        # One that is running would load itself again while it is measured.
+        status="interrupted",
+        at=datetime.datetime(2026, 1, 31, 12, 0, 6),
+        language=language,
+    )
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     if BROWSER is None:
         pytest.skip("no Chromium here")
     folder = tmp_path_factory.mktemp("browser")
-    reports = {"en": sample_report("en"), "zh": sample_report("zh"), "hostile": hostile_report()}
+    reports = {
+        "en": sample_report("en"),
+        "zh": sample_report("zh"),
+        "hostile": hostile_report(),
+        "live-en": live_report("en"),
+        "live-zh": live_report("zh"),
+    }
     frames = "".join(
         f'<iframe title="{name}-{width}" width="{width}" height="800" style="border:0" '
         f'srcdoc="{html.escape(render_report(report))}"></iframe>'
@@ -74,7 +94,7 @@ def measured(tmp_path_factory):
     return {one["name"]: one for one in json.loads(html.unescape(title.group(1)))}
 
 
-@pytest.mark.parametrize("name", ["en", "zh", "hostile"])
+@pytest.mark.parametrize("name", ["en", "zh", "hostile", "live-en", "live-zh"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_nothing_is_wider_than_the_screen(measured, name, width):
     one = measured[f"{name}-{width}"]
@@ -89,4 +109,12 @@ def test_everything_is_there_and_can_be_read(measured, name):
         assert one["pictures"] >= 6
         assert one["drawn"]
         assert one["sections"] >= 4
+        assert one["smallest"] >= 9
+
+
+@pytest.mark.parametrize("name", ["live-en", "live-zh"])
+def test_the_pictures_of_a_run_in_progress_can_be_read(measured, name):
+    for width in (360, 1200):
+        one = measured[f"{name}-{width}"]
+        assert (one["pictures"], one["drawn"]) == (3, True)
         assert one["smallest"] >= 9

@@ -137,6 +137,37 @@ class TestLines:
         assert "alpha" not in [text.text for text in tree(lines(one)).iter("text")]
         assert {"alpha", "beta"} <= {text.text for text in tree(lines(one, two)).iter("text")}
 
+    def test_a_faint_line_has_the_colour_of_the_next_and_no_name(self):
+        faint, line, other = (Series(name, [0, 1, 2], [0, 1, 0.5], faint=name == "raw") for name in ("raw", "a", "b"))
+        root = tree(lines(faint, line, other))
+        # The first two belong to the legend.
+        classes = [element.get("class").split() for element in of_class(root, "line")][2:]
+        assert classes == [["line", "faint", "c0"], ["line", "c0"], ["line", "c1"]]
+        assert "raw" not in [text.text for text in root.iter("text")]
+        assert len(of_class(root, "dot")) == 6
+        assert "raw" not in root.find("desc").text
+
+    def test_outliers_of_a_faint_line_do_not_squeeze_the_others(self):
+        x = list(range(200))
+        wild = [1000.0 if at == 100 else 1.0 for at in x]
+        root = tree(lines(Series("raw", x, wild, faint=True), Series("a", x, [1 + at / 200 for at in x])))
+        highest = max(float(text.text) for text in of_class(root, "label") if text.get("text-anchor") == "end")
+        assert highest <= 3
+        assert "nothing" in draw(lines(Series("raw", x, wild, faint=True)), WORDS["en"]).svg.lower()
+
+    @pytest.mark.parametrize("value", [0, 3, 10])
+    def test_a_mark_stands_at_its_value_with_its_name_inside(self, value):
+        name = "best: epoch 3 最佳轮次"
+        root = tree(lines(Series("a", [0, 10], [0, 1]), mark=(value, name)))
+        (line,) = of_class(root, "mark")
+        dots = [float(dot.get("cx")) for dot in of_class(root, "dot")]
+        assert float(line.get("x1")) == pytest.approx(dots[0] + value / 10 * (dots[1] - dots[0]), abs=0.02)
+        (text,) = [text for text in root.iter("text") if text.text == name]
+        assert width_of(name) / 2 <= float(text.get("x")) <= WIDTH - width_of(name) / 2
+
+    def test_a_mark_outside_the_axis_is_left_out(self):
+        assert not of_class(tree(lines(Series("a", [0, 10], [0, 1]), mark=(11, "far"))), "mark")
+
     def test_the_numbers_can_be_read_without_seeing(self):
         assert tree(lines(Series("loss", [1, 2, 3], [3, 0.5, 1]))).find("desc").text == (
             "loss: 3 points, from 3 to 1, lowest 0.5, highest 3."

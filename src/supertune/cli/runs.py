@@ -27,12 +27,21 @@ def runs(
 
 def show(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show how training goes, live, until it ends; leave with Ctrl-C.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Show one run: how good it is, on which data, and whether its files are as they were written."""
     from supertune.console import Console, print_json
     from supertune.recipes.show import show_run
 
+    if watch:
+        from supertune.recipes.watch import watch_run
+
+        # With --json the one object comes at the end, and what is watched goes to standard error.
+        if not watch_run(run, Console(results=not json)) and not json:
+            return
     shown = show_run(run)
     if json:
         print_json(shown.as_dict())

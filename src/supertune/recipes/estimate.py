@@ -14,11 +14,10 @@ from supertune.config import Config, dump_config
 from supertune.console import Console
 from supertune.contracts import Features, Finding
 from supertune.recipes.begin import begin
-from supertune.recipes.check import GateReport, check_allowed, check_metric, gate
-from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.check import GateReport, check_allowed, check_metric
+from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
-from supertune.recipes.rows import load_rows
-from supertune.recipes.start import Start, prepare_start
+from supertune.recipes.start import Start
 from supertune.tasks import ClassificationTask
 from supertune.train import take, train
 
@@ -92,22 +91,15 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     """
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
-    console.heading("Data")
-    rows = load_rows(config, data, console)
-    console.heading("Model")
-    start = prepare_start(config, rows, console)
-    task = fitted_task(start, rows)
-    features = encode_splits(start, task, rows, console)
-    console.heading("Gate")
-    report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
+    prepared = prepare(config, data, console)
+    start, rows, report, stopping = prepared.start, prepared.rows, prepared.report, prepared.stopping
     sizes = {split: len(table) for split, table in rows.splits.items()}
     console.heading("Expected")
     if stopping:
         console.say(f"  training would stop at the gate: {', '.join(finding.check for finding in stopping)}")
-        return DryRun(start.config, sizes, report, tuple(stopping), None)
-    learned = labelled_only(features)
-    start = probe(start, task, learned, console)
-    cost = measure_cost(start, task, learned["train"], sum(sizes.values()))
+        return DryRun(start.config, sizes, report, stopping, None)
+    start = probe(start, prepared.task, prepared.learned, console)
+    cost = measure_cost(start, prepared.task, prepared.learned["train"], sum(sizes.values()))
     console.say(
         f"  {cost.steps:,} steps in about {cost.seconds / 60:.1f} minutes "
         f"({cost.low / 60:.1f} to {cost.high / 60:.1f}), at most {cost.peak_mb:,} MB of memory"

@@ -15,19 +15,20 @@ from supertune.console import Console
 from supertune.contracts import Event
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
-from supertune.recipes.check import check_allowed, check_metric, gate
-from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
-from supertune.recipes.event_log import EventLog
+from supertune.recipes.check import check_allowed, check_metric
 from supertune.recipes.measure import Measurement, measure
 from supertune.recipes.predict import show_scores
+from supertune.recipes.prepare import Prepared, prepare
 from supertune.recipes.probe import probe
-from supertune.recipes.rows import LoadedRows, load_rows
+from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
-from supertune.recipes.saved import open_saved, reload_check, save_model
-from supertune.recipes.start import Start, located, prepare_start
+from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
+from supertune.recipes.start import Start, located
 from supertune.recipes.story import Story, write_story
-from supertune.recipes.train_seeds import train_seeds
+from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
+from supertune.recipes.witnesses import witnessed
 from supertune.runs import RunStore, Status, create_run, prediction_row, sole_writer
+from supertune.train import check_trackers
 
 
 def fit(
@@ -55,6 +56,7 @@ def fit(
     console = console or Console(quiet=True)
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    check_trackers(config.train.trackers)
     existed = False
     if out is not None:
         with explained(out):
@@ -73,46 +75,36 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         GateError: The gate found errors that were not allowed; its report is in the run.
     """
     clock = Clock()
-    console.heading("Data")
-    rows = load_rows(config, data, console)
-    check_same_data(store, rows)
-    clock.lap("read")
-    console.heading("Model")
-    start = prepare_start(config, rows, console)
-    check_same_model(store, start)
-    task = fitted_task(start, rows)
-    features = encode_splits(start, task, rows, console)
-    write_start(store, start, rows)
-    clock.lap("encode")
-    console.heading("Gate")
-    report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
-    store.write_gate(report.rows, report.findings)
-    if stopping:
-        raise GateError(stopping, report=str(store.path / "gate.json"))
-    console.heading(f"Training, {start.config.train.epochs} epochs")
-    learned = labelled_only(features)
-    start = probe(start, task, learned, console)
+    prepared = prepare(config, data, console, settled=lambda start, rows: write_start(store, start, rows))
+    store.write_gate(prepared.report.rows, prepared.report.findings)
+    if prepared.stopping:
+        raise GateError(prepared.stopping, report=str(store.path / "gate.json"))
+    task, learned = prepared.task, prepared.learned
+    clock.lap("prepare")
+    console.heading(f"Training, {prepared.start.config.train.epochs} epochs")
+    start = probe(prepared.start, task, learned, console)
     store.write_config(dump_config(start.config))
-    log = EventLog(store.append_event, console)
-    trained = train_seeds(start, task, learned, checkpoints=store.checkpoints_folder, record=log, console=console)
-    log.flush()
-    store.update_manifest(
-        examples_seen=trained.examples_seen, best_epoch=trained.best.best_epoch, validation_of_seeds=trained.as_dict()
-    )
-    clock.lap("train")
-    save_model(trained.best.model, start, task, store.model_folder)
-    saved = open_saved(store.model_folder)
-    held_out = features.get("validation") or features.get("test") or features["train"]
-    store.update_manifest(reload_check=reload_check(trained.best.model, saved, held_out))
-    clock.lap("save")
-    console.heading("Measuring")
-    measured = measure(saved, rows, features, start.config, console)
-    store.write_metrics(measured.scores)
-    write_predictions(store, measured, start)
-    clock.lap("measure")
-    store.append_event(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
-    store.update_manifest(primary={"split": measured.final_split, "metric": task.primary_metric}, timings=clock.laps)
-    verdict = write_story(Story(store, start, task, rows, features, report, trained, measured))
+    with witnessed(store, prepared, start, console) as record:
+        trained = train_seeds(
+            start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console
+        )
+        record.training_is_over()
+        note_training(store, trained)
+        clock.lap("train")
+        saved = save_and_reload(store, start, prepared, trained)
+        clock.lap("save")
+        console.heading("Measuring")
+        measured = measure(saved, prepared.rows, prepared.features, start.config, console)
+        store.write_metrics(measured.scores)
+        write_predictions(store, measured, start)
+        clock.lap("measure")
+        record.results(measured.scores, seed=trained.best.seed)
+        record(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
+        primary = {"split": measured.final_split, "metric": task.primary_metric}
+        store.update_manifest(primary=primary, timings=clock.laps)
+        verdict = write_story(
+            Story(store, start, task, prepared.rows, prepared.features, prepared.report, trained, measured)
+        )
     store.finish("done")
     # Only now: until here a resumed run needs them.
     shutil.rmtree(store.checkpoints_folder, ignore_errors=True)
@@ -205,7 +197,13 @@ def _remove(path: Path, existed: bool) -> None:
 
 
 def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
-    """Record everything that decides the outcome, before training begins."""
+    """Record everything that decides the outcome, before training begins.
+
+    Raises:
+        UserError: The run was begun before, with other rows or another model.
+    """
+    check_same_data(store, rows)
+    check_same_model(store, start)
     store.write_config(dump_config(start.config))
     store.update_manifest(
         model=start.source.name,
@@ -227,6 +225,28 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
         },
         language={"code": rows.language.language, "share": rows.language.share},
     )
+
+
+def note_training(store: RunStore, trained: TrainedSeeds) -> None:
+    """Record how training went."""
+    store.update_manifest(
+        examples_seen=trained.examples_seen, best_epoch=trained.best.best_epoch, validation_of_seeds=trained.as_dict()
+    )
+
+
+def save_and_reload(store: RunStore, start: Start, prepared: Prepared, trained: TrainedSeeds) -> SavedModel:
+    """Save the model, open it again, and record how far the two are apart.
+
+    Raises:
+        UserError: The disk is full, or the run is not writable.
+        SupertuneError: What was saved is not what was trained.
+    """
+    save_model(trained.best.model, start, prepared.task, store.model_folder)
+    saved = open_saved(store.model_folder)
+    features = prepared.features
+    held_out = features.get("validation") or features.get("test") or features["train"]
+    store.update_manifest(reload_check=reload_check(trained.best.model, saved, held_out))
+    return saved
 
 
 def write_predictions(store: RunStore, measured: Measurement, start: Start) -> None:

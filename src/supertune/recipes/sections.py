@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from supertune.contracts import Features, Grid, Histogram, LineChart, Paragraph, Quote, Score, Section, Series
+from supertune.contracts import Features, Grid, Histogram, Paragraph, Quote, Score, Section
 from supertune.evaluate import (
     baseline_chart,
     class_f1_chart,
@@ -19,11 +19,11 @@ from supertune.evaluate import (
 from supertune.recipes.measure import WITHOUT_LEAKED, Measurement
 from supertune.recipes.start import Start
 from supertune.recipes.train_one import Trained
+from supertune.runs import Course, Language, current_events, learning_section
 from supertune.tasks import ClassificationTask
 
 WORST_ERRORS = 10
 _BINS = 30
-_POINTS = 200
 
 REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -43,13 +43,6 @@ REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
         "errors_lead": "Wrong answers that the model was surest of. Some may be wrong labels in the data.",
         "no_text": "The texts were left out on request.",
         "no_errors": "There is none: every answer on these rows is right.",
-        "training": "Training",
-        "loss": "Loss",
-        "step": "step",
-        "train_loss": "training",
-        "validation_loss": "validation",
-        "validation_score": "Validation score after each epoch",
-        "epoch": "epoch",
         "lengths": "Length of the texts",
         "tokens": "tokens",
         "cut": "cut here",
@@ -83,13 +76,6 @@ REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
         "errors_lead": "模型最有把握却答错的文本。其中有些可能是数据里的标签本身有误。",
         "no_text": "按要求未写入文本。",
         "no_errors": "没有：这些行上的回答全部正确。",
-        "training": "训练过程",
-        "loss": "损失",
-        "step": "步",
-        "train_loss": "训练",
-        "validation_loss": "验证",
-        "validation_score": "每轮之后的验证得分",
-        "epoch": "轮",
         "lengths": "文本长度",
         "tokens": "词元数",
         "cut": "在此截断",
@@ -185,39 +171,24 @@ def training_section(
     features: Mapping[str, Features],
     start: Start,
     trained: Trained,
-    language: str,
+    language: Language,
+    *,
+    seed: int | None = None,
 ) -> Section:
-    """Learning curves, and how long the texts are beside where they are cut."""
+    """Learning curves, and how long the texts are beside where they are cut.
+
+    Of several seeds, the curves are those of ``seed``; None for the one that was trained last.
+    """
     words = REPORT_WORDS[language]
-    steps = [event for event in events if event["event"] == "step"]
-    validations = [event for event in events if event["event"] == "validation"]
-    curves = [_smoothed(words["train_loss"], steps)]
-    blocks: list[Paragraph | LineChart | Histogram] = []
-    if validations:
-        at = [event["step"] for event in validations]
-        curves.append(Series(words["validation_loss"], at, [event["log_loss"] for event in validations]))
-        kept = words["kept"].format(epoch=trained.best_epoch, epochs=len(validations), metric=trained.metric)
-        blocks.append(Paragraph(kept))
-    blocks.append(LineChart(words["loss"], words["step"], words["loss"], tuple(curves)))
-    if validations:
-        epochs = [event["epoch"] for event in validations]
-        series = tuple(
-            Series(name, epochs, [event[name] for event in validations])
-            for name in dict.fromkeys((trained.metric, "accuracy"))
-        )
-        blocks.append(LineChart(words["validation_score"], words["epoch"], trained.metric, series))
-    blocks.append(_length_histogram(features["train"], start.max_length, words))
-    return Section(words["training"], tuple(blocks))
-
-
-def _smoothed(name: str, steps: Sequence[Mapping[str, Any]]) -> Series:
-    """Means over equal spans of steps, at most 200 points: single steps are too noisy to look at."""
-    spans = np.array_split(np.arange(len(steps)), min(_POINTS, len(steps)))
-    losses, numbers = [step["loss"] for step in steps], [step["step"] for step in steps]
-    return Series(
-        name,
-        [float(np.mean([numbers[index] for index in span])) for span in spans],
-        [float(np.mean([losses[index] for index in span])) for span in spans],
+    course = Course(current_events(events))
+    curves = course.curves if seed is None else course.of(seed)
+    kept = words["kept"].format(epoch=trained.best_epoch, epochs=len(curves.validations), metric=trained.metric)
+    return learning_section(
+        curves,
+        trained.metric,
+        language,
+        before=(Paragraph(kept),) if curves.validations else (),
+        after=(_length_histogram(features["train"], start.max_length, words),),
     )
 
 

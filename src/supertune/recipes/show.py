@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,8 @@ class ShownRun:
             )
         if self.report:
             console.say(f"report: {self.report}")
+        if run.status == "running":
+            console.say(f"to see how training goes: supertune show {shlex.quote(str(run.path))} --watch")
         for problem in self.problems:
             console.warn(problem)
 

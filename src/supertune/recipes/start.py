@@ -180,6 +180,9 @@ def settle(
     if train.embeddings == "auto":
         # 32 bits by choice ask for exactness, not for want of bfloat16.
         values["train.embeddings"] = "dense" if train.precision == "fp32" else "rows"
+    if train.attention == "auto" and train.precision == "fp32":
+        # Exact results repeat; what is measured might be chosen otherwise the next time.
+        values["train.attention"] = "sdpa"
     if train.epochs == "auto":
         values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size)
     if train.learning_rate == "auto":

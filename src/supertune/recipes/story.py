@@ -38,11 +38,8 @@ class Story:
 
     @property
     def language(self) -> Language:
-        """Language of the report: as configured, else Chinese for Chinese data and English for all other."""
-        wanted = self.start.config.evaluate.language
-        if wanted != "auto":
-            return wanted
-        return "zh" if self.rows.language.language == "zh" else "en"
+        """Language of the report."""
+        return report_language(self.start, self.rows)
 
     @property
     def scores(self) -> Mapping[str, Score]:
@@ -74,27 +71,49 @@ class Story:
         config = self.start.config
         return (
             *result_sections(self.measured, self.task, show_text=config.evaluate.text, language=self.language),
-            training_section(self.store.events(), self.features, self.start, self.trained.best, self.language),
+            training_section(
+                self.store.events(),
+                self.features,
+                self.start,
+                self.trained.best,
+                self.language,
+                seed=self.trained.best.seed,
+            ),
         )
 
     def facts(self) -> dict[str, str]:
-        """What was used."""
-        words, config, manifest = REPORT_WORDS[self.language], self.start.config, self.store.manifest
-        facts = {words["model"]: self.start.source.provenance}
-        facts[words["strategy"]] = (
-            f"{config.strategy.name}, {config.train.epochs} × {config.train.batch_size}, "
-            f"{config.train.learning_rate:g}, {config.train.precision}, {config.train.threads} threads"
-        )
-        facts[words["seeds"]] = f"train.seed {config.train.seed}, data.split_seed {config.data.split_seed}"
-        for split, table in self.rows.splits.items():
-            facts[f"{words['data']}: {split}"] = f"{len(table):,} · {table.source} · {table.fingerprint[:16]}"
-        facts[words["language"]] = f"{self.rows.language.language} ({self.rows.language.share:.0%})"
-        facts[words["machine"]] = f"{manifest['hardware']['cpu']}, {manifest['hardware']['usable_cores']} cores"
-        facts[words["versions"]] = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
+        """What was used, and how long it took."""
+        words, manifest = REPORT_WORDS[self.language], self.store.manifest
+        facts = given_facts(self.start, self.rows, manifest, self.language)
         facts[words["time"]] = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in manifest["timings"].items())
         check = manifest["reload_check"]
         facts[words["reload"]] = f"{check['rows']} rows, largest difference {check['max_difference']:.1e}"
         return facts
+
+
+def report_language(start: Start, rows: LoadedRows) -> Language:
+    """Language of the report: as configured, else Chinese for Chinese data and English for all other."""
+    wanted = start.config.evaluate.language
+    if wanted != "auto":
+        return wanted
+    return "zh" if rows.language.language == "zh" else "en"
+
+
+def given_facts(start: Start, rows: LoadedRows, manifest: Mapping[str, Any], language: Language) -> dict[str, str]:
+    """What is used, as far as it is known before training begins."""
+    words, config = REPORT_WORDS[language], start.config
+    facts = {words["model"]: start.source.provenance}
+    facts[words["strategy"]] = (
+        f"{config.strategy.name}, {config.train.epochs} × {config.train.batch_size}, "
+        f"{config.train.learning_rate:g}, {config.train.precision}, {config.train.threads} threads"
+    )
+    facts[words["seeds"]] = f"train.seed {config.train.seed}, data.split_seed {config.data.split_seed}"
+    for split, table in rows.splits.items():
+        facts[f"{words['data']}: {split}"] = f"{len(table):,} · {table.source} · {table.fingerprint[:16]}"
+    facts[words["language"]] = f"{rows.language.language} ({rows.language.share:.0%})"
+    facts[words["machine"]] = f"{manifest['hardware']['cpu']}, {manifest['hardware']['usable_cores']} cores"
+    facts[words["versions"]] = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
+    return facts
 
 
 def write_story(story: Story) -> str:

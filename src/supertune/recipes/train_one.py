@@ -49,6 +49,7 @@ class Trained:
         best_score: That score.
         metric: The metric that chose it.
         seconds: Time from the first step to the last, of this process.
+        seed: The seed of head, order and dropout.
         degenerate: Whether the model gives every validation row the same answer, and has learned nothing.
     """
 
@@ -59,6 +60,7 @@ class Trained:
     best_score: float
     metric: str
     seconds: float
+    seed: int
     degenerate: bool = False
 
 
@@ -136,6 +138,7 @@ def train_one(
         best.score,
         metric,
         time.monotonic() - begun,
+        settings.seed,
         degenerate,
     )
 
@@ -214,6 +217,7 @@ def _opening(saved: _Saved, checkpoints: Path, console: Console) -> list[Event]:
         "steps": training.steps,
         "epochs": training.plan.epochs,
         "rows": len(training.features["train"]),
+        "seed": training.plan.seed,
         "parameters": sum(tensor.numel() for tensor in training.learner.masters.tensors.values()),
     }
     checkpoint, problems = newest_good(checkpoints)

@@ -80,11 +80,10 @@ def train_seeds(
     results: list[SeedResult] = []
     seen = 0
     for seed in range(settings.seed, settings.seed + settings.seeds):
-        folder, tell = checkpoints, record
         if settings.seeds > 1:
             console.say(f"  seed {seed}")
-            folder, tell = checkpoints / f"seed-{seed}", _marked(record, seed)
-        trained, result = _steadily(start, seed, task, features, folder, tell, console)
+        folder = checkpoints / f"seed-{seed}" if settings.seeds > 1 else checkpoints
+        trained, result = _steadily(start, seed, task, features, folder, record, console)
         results.append(result)
         seen += trained.examples_seen
         if best is None or _better(trained, best):
@@ -93,10 +92,6 @@ def train_seeds(
     if len(results) > 1:
         _say_spread(results, best.metric, console)
     return TrainedSeeds(best, tuple(results), seen)
-
-
-def _marked(record: Callable[[Event], None], seed: int) -> Callable[[Event], None]:
-    return lambda event: record(replace(event, values={**event.values, "seed": seed}))
 
 
 def _steadily(

@@ -15,7 +15,7 @@ from supertune.runs.values import json_value
 FORMAT = 1
 """Version of the run directory; a reader refuses what a newer supertune wrote."""
 
-MANIFEST = "manifest.json"
+MANIFEST, CHECKPOINTS = "manifest.json", "checkpoints"
 
 Status = Literal["running", "done", "interrupted", "failed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -86,17 +86,21 @@ def read_manifest(run: Path) -> dict[str, Any]:
 
 
 def inventory(run: Path) -> dict[str, dict[str, str | int]]:
-    """Relative path → SHA-256 and size of every file in the run but the manifest and half-written leftovers."""
+    """Relative path → SHA-256 and size of every file of the run.
+
+    Without the manifest, half-written leftovers, and checkpoints, which verify themselves and go when all is done.
+    """
     with explained(run):
         return {
             path.relative_to(run).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
             for path in sorted(run.rglob("*"))
-            if path.is_file() and path != run / MANIFEST and not _is_partial(path.relative_to(run))
+            if path.is_file() and path != run / MANIFEST and _belongs(path.relative_to(run))
         }
 
 
-def _is_partial(path: Path) -> bool:
-    return any(part.startswith(".") and part.endswith((".partial", ".old")) for part in path.parts)
+def _belongs(path: Path) -> bool:
+    partial = any(part.startswith(".") and part.endswith((".partial", ".old")) for part in path.parts)
+    return not partial and path.parts[0] != CHECKPOINTS
 
 
 def problems(run: Path, files: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from supertune.files import explained, read_json, write_json, write_jsonl, write
 from supertune.runs.events import append_event, now, read_events
 from supertune.runs.locate import missing_run
 from supertune.runs.machine import process_is_gone, this_process
-from supertune.runs.manifest import MANIFEST, Status, inventory, new_manifest, problems, read_manifest
+from supertune.runs.manifest import CHECKPOINTS, MANIFEST, Status, inventory, new_manifest, problems, read_manifest
 from supertune.runs.values import json_value
 
 CONFIG, EVENTS, METRICS, REPORT, GATE = "config.yaml", "events.jsonl", "metrics.json", "report.html", "gate.json"
@@ -54,7 +54,7 @@ class RunStore:
     @property
     def checkpoints_folder(self) -> Path:
         """Where checkpoints go; not created here."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     def require(self, name: str) -> Path:
         """The path of a part of the run, e.g. ``model`` or ``metrics.json``, which must be there.
@@ -159,7 +159,7 @@ class RunStore:
         self._save({"status": "running", "started": now(), "finished": None, "files": {}, "process": this_process()})
 
     def finish(self, status: Status) -> None:
-        """Say how the run ended and record SHA-256 and size of every file in it. The last thing a run does."""
+        """Say how the run ended and record SHA-256 and size of every file in it but checkpoints."""
         if status == "running":
             raise ValueError("a run cannot finish as running")
         finished = now()

@@ -38,6 +38,7 @@ from supertune.train.regularisation import (
 )
 from supertune.train.schedules import SHAPES, Schedule, schedule
 from supertune.train.threads import considerate_threads
+from supertune.train.trackers import TrackedRun, Tracking, check_trackers
 from supertune.train.weights import load_weights, save_weights
 
 __all__ = [
@@ -60,6 +61,8 @@ __all__ = [
     "Precision",
     "Regularisation",
     "Schedule",
+    "TrackedRun",
+    "Tracking",
     "TrainingState",
     "UsedVocabulary",
     "WeightAverage",
@@ -68,6 +71,7 @@ __all__ = [
     "available_bytes",
     "balanced_weights",
     "build_optimizer",
+    "check_trackers",
     "collate",
     "considerate_threads",
     "consume",

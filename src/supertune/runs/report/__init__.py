@@ -1,5 +1,17 @@
 """The report: one self-contained HTML file with pictures, drawn from data that other rooms prepared."""
 
-from supertune.runs.report.render import Report, render_report
+from supertune.runs.report.duration import duration_text
+from supertune.runs.report.render import Figure, Live, Report, render_report
+from supertune.runs.report.training import learning_section, progress_report
+from supertune.runs.report.words import Language
 
-__all__ = ["Report", "render_report"]
+__all__ = [
+    "Figure",
+    "Language",
+    "Live",
+    "Report",
+    "duration_text",
+    "learning_section",
+    "progress_report",
+    "render_report",
+]

@@ -45,6 +45,32 @@ _PICTURES = (LineChart, Histogram, HeatMap, IntervalChart)
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A single number without an interval, e.g. the time left."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the page of a run that has not ended says besides.
+
+    Attributes:
+        share: Part of training that is done, 0 to 1; None if that is not known.
+        figures: The few numbers to look at.
+        note: When this was written, and when to look again.
+        refresh: Seconds after which the browser loads the page again; 0 for never.
+    """
+
+    share: float | None
+    figures: tuple[Figure, ...]
+    note: str
+    refresh: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything a report says. Texts may come from anywhere: nothing in them can leave its place.
 
@@ -58,6 +84,7 @@ class Report:
         rows: How many rows the gate looked at.
         facts: What was used: name → value.
         status: How the run stands; anything but ``done`` is said at the top.
+        live: How far it has come, if it has not ended.
         language: Language of the fixed words.
     """
 
@@ -70,6 +97,7 @@ class Report:
     rows: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
     status: Status = "done"
+    live: Live | None = None
     language: Language = "en"
 
 

@@ -10,6 +10,44 @@ Language = Literal["en", "zh"]
 
 
 @dataclass(frozen=True)
+class TrainingWords:
+    """The fixed words about how training goes; names in braces are filled in."""
+
+    title: str
+    loss_title: str
+    score_title: str
+    rate_title: str
+    training: str
+    single_steps: str
+    validation: str
+    step: str
+    epoch: str
+    loss: str
+    rate: str
+    best_mark: str
+    smoothed: str
+    banded: str
+    between: str
+    waiting: str
+    under_way: str
+    epochs_done: str
+    stopped: str
+    failed: str
+    finishing: str
+    left: str
+    left_note: str
+    speed: str
+    speed_value: str
+    best_note: str
+    renewed: str
+    as_of: str
+    days: str
+    hours: str
+    minutes: str
+    seconds: str
+
+
+@dataclass(frozen=True)
 class Words:
     """The fixed words in one language; names in braces are filled in."""
 
@@ -39,6 +77,7 @@ class Words:
     no_text: str
     table: str
     metrics: Mapping[str, str]
+    training: TrainingWords
     footer: str
 
 
@@ -88,6 +127,40 @@ _ENGLISH = Words(
         "log_loss": "Log loss",
         "ece": "Calibration error",
     },
+    training=TrainingWords(
+        title="Training",
+        loss_title="Loss",
+        score_title="Validation score after each epoch",
+        rate_title="Learning rate",
+        training="training",
+        single_steps="single steps",
+        validation="validation",
+        step="step",
+        epoch="epoch",
+        loss="loss",
+        rate="learning rate",
+        best_mark="best: epoch {epoch}",
+        smoothed="Training loss is the mean over {count} steps; the single steps are pale.",
+        banded="Training loss is the mean over {count} steps; nine in ten single steps lie in the pale band.",
+        between=" ",
+        waiting="Training is about to begin.",
+        under_way="Step {step} of {steps}.",
+        epochs_done="{count} of {epochs} epochs are done.",
+        stopped="Training stopped early: {reason}.",
+        failed="What went wrong: {problem}.",
+        finishing="The model is being saved and measured.",
+        left="Time left",
+        left_note="until the last step",
+        speed="Speed",
+        speed_value="{count} rows/s",
+        best_note="on the validation rows, the best so far: epoch {epoch}",
+        renewed="This page renews itself every {count} seconds until the final report takes its place.",
+        as_of="Written at {time}.",
+        days="{days} d {hours} h",
+        hours="{hours} h {minutes} min",
+        minutes="{minutes} min {seconds} s",
+        seconds="{seconds} s",
+    ),
     footer="Written by supertune. This file holds everything it shows and loads nothing.",
 )
 
@@ -137,6 +210,40 @@ _CHINESE = Words(
         "log_loss": "对数损失",
         "ece": "校准误差",
     },
+    training=TrainingWords(
+        title="训练过程",
+        loss_title="损失",
+        score_title="每轮之后的验证得分",
+        rate_title="学习率",
+        training="训练",
+        single_steps="单步",
+        validation="验证",
+        step="步",
+        epoch="轮",
+        loss="损失",
+        rate="学习率",
+        best_mark="最佳：第 {epoch} 轮",
+        smoothed="训练损失为 {count} 步的均值，浅色为单步。",
+        banded="训练损失为 {count} 步的均值，九成的单步落在浅色带内。",
+        between="",
+        waiting="训练即将开始。",
+        under_way="第 {step} 步，共 {steps} 步。",
+        epochs_done="已完成 {count} 轮，共 {epochs} 轮。",
+        stopped="训练提前停止：{reason}。",
+        failed="出错原因：{problem}。",
+        finishing="正在保存并评估模型。",
+        left="剩余时间",
+        left_note="到最后一步",
+        speed="速度",
+        speed_value="{count} 行/秒",
+        best_note="验证集，目前最佳：第 {epoch} 轮",
+        renewed="本页每 {count} 秒自动刷新，直到最终报告取而代之。",
+        as_of="写于 {time}。",
+        days="{days} 天 {hours} 小时",
+        hours="{hours} 小时 {minutes} 分",
+        minutes="{minutes} 分 {seconds} 秒",
+        seconds="{seconds} 秒",
+    ),
     footer="由 supertune 生成。所有内容都在本文件中，不加载任何外部资源。",
 )
 

@@ -33,7 +33,8 @@ class MLflow:
 
     They go where MLflow's own settings say: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the working directory.
     ``RUN/mlflow.json`` remembers the runs' ids, so that a resumed training goes on in the same ones; MLflow cannot take
-    values back, so those that were sent before an interruption stand, and are not sent again.
+    values back, so those that were sent before an interruption stand, and are not sent again. Values are sent every ten
+    seconds: a process that is killed takes the last of them with it.
     """
 
     def __init__(self, run: TrackedRun) -> None:

@@ -51,7 +51,8 @@ class Tracking:
 
     Example:
         >>> with Tracking(settings.trackers, run, console.warn) as tracking:
-        ...     trained = train_one(..., consumers=[tracking])
+        ...     for event in training:
+        ...         tracking(event)
         ...     tracking.results(measured.scores)
 
     Args:

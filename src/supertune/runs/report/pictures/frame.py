@@ -106,6 +106,21 @@ def vertical_grid(x: Axis, top: float, bottom: float) -> list[Element]:
     return drawn
 
 
+def mark(value_and_name: tuple[float, str] | None, base: Frame) -> list[Element]:
+    """A vertical line at a value of x with its name above the plot; nothing where x does not reach it."""
+    if value_and_name is None or not base.x.low <= value_and_name[0] <= base.x.high:
+        return []
+    value, name = value_and_name
+    at = base.x.at(value)
+    half = min(width_of(name), WIDTH) / 2
+    # Moved inwards where it would leave the picture.
+    centre = min(max(at, half), WIDTH - half)
+    return [
+        element("line", x1=at, x2=at, y1=base.y.end - 6, y2=base.y.start, class_="mark"),
+        label(name, centre, base.y.end - 11, room=WIDTH, anchor="middle", class_="label strong"),
+    ]
+
+
 def legend_rows(names: Sequence[str]) -> tuple[list[Element], float]:
     """Legend entries side by side, on as many rows as they need, and the height of them all."""
     drawn: list[Element] = []

@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from supertune.contracts import Histogram
 from supertune.runs.report.pictures.axis import Axis, axis_for, short
-from supertune.runs.report.pictures.frame import WIDTH, Drawing, Frame, colour, frame, nothing
-from supertune.runs.report.pictures.svg import element, label, path, picture, tooltip, width_of
+from supertune.runs.report.pictures.frame import WIDTH, Drawing, Frame, colour, frame, mark, nothing
+from supertune.runs.report.pictures.svg import element, path, picture, tooltip
 from supertune.runs.report.words import Words
 
 
@@ -31,7 +31,7 @@ def draw_histogram(chart: Histogram, words: Words) -> Drawing:
         for index, group in enumerate(chart.groups.values())
         for shape in draw(edges, group, index, base.x, base.y)
     ]
-    children = [*base.below, *drawn, *_mark(chart, base), *_hover(chart, edges, base, words)]
+    children = [*base.below, *drawn, *mark(chart.mark, base), *_hover(chart, edges, base, words)]
     return Drawing(
         picture(WIDTH, base.height, chart.title, _summary(chart, edges, words), children),
         chart.title,
@@ -66,20 +66,6 @@ def _outline(edges: Sequence[float], counts: Sequence[int], index: int, x: Axis,
     return [
         element("path", d=path(steps, close=True), class_=f"band {colour(index)}"),
         element("path", d=path(steps), class_=f"line thin {colour(index)}"),
-    ]
-
-
-def _mark(chart: Histogram, base: Frame) -> list[Element]:
-    if chart.mark is None or not base.x.low <= chart.mark[0] <= base.x.high:
-        return []
-    value, name = chart.mark
-    at = base.x.at(value)
-    half = min(width_of(name), WIDTH) / 2
-    # The name stands above the plot, moved inwards where it would leave the picture.
-    centre = min(max(at, half), WIDTH - half)
-    return [
-        element("line", x1=at, x2=at, y1=base.y.end - 6, y2=base.y.start, class_="mark"),
-        label(name, centre, base.y.end - 11, room=WIDTH, anchor="middle", class_="label strong"),
     ]
 
 

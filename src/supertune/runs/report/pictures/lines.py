@@ -1,18 +1,22 @@
-"""Line charts: curves over a shared axis, with bands."""
+"""Line charts: curves over a shared axis, with bands, and pale ones behind others."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from supertune.contracts import LineChart, Series
 from supertune.runs.report.pictures.axis import Axis, axis_for, short
-from supertune.runs.report.pictures.frame import WIDTH, Drawing, colour, frame, nothing
+from supertune.runs.report.pictures.frame import WIDTH, Drawing, colour, frame, mark, nothing
 from supertune.runs.report.pictures.svg import element, path, picture, tooltip
 from supertune.runs.report.words import Words
 
 _DOTS = 60
+_OUTLIERS = 50
+"""One in so many of a faint line's values at either end does not stretch the axis."""
+
 _BUCKETS = 200
 
 Point = tuple[float, float]
@@ -21,23 +25,26 @@ Point = tuple[float, float]
 def draw_lines(chart: LineChart, words: Words) -> Drawing:
     """The chart as a picture; points that are not finite break the line."""
     shown = [series for series in chart.series if _finite(series)]
+    named = [series for series in shown if not series.faint]
     x = axis_for((value for one in shown for value in one.x), fixed=chart.x_range, tight=True, count=6)
     y = axis_for((value for one in shown for value in _reach(one)), fixed=chart.y_range)
-    if not shown or x is None or y is None:
+    if not named or x is None or y is None:
         return nothing(chart.title, chart.caption, words.nothing)
-    legend = [one.name for one in shown] if len(shown) > 1 else []
-    base = frame(x, y, x_label=chart.x_label, y_label=chart.y_label, legend=legend)
-    children = list(base.below)
+    legend = [one.name for one in named] if len(named) > 1 else []
+    base = frame(x, y, x_label=chart.x_label, y_label=chart.y_label, legend=legend, mark_row=chart.mark is not None)
+    children = [*base.below, *mark(chart.mark, base)]
     if chart.diagonal:
         low, high = max(x.low, y.low), min(x.high, y.high)
         ends = [(base.x.at(low), base.y.at(low)), (base.x.at(high), base.y.at(high))]
         if low < high:
             children.append(element("path", d=path(ends), class_="reference"))
-    for index, one in enumerate(shown):
+    # A faint line has the colour of the next line that is not.
+    colours = list(itertools.accumulate((not one.faint for one in shown[:-1]), initial=0))
+    for index, one in zip(colours, shown, strict=True):
         children += _band(one, index, base.x, base.y)
-    for index, one in enumerate(shown):
+    for index, one in zip(colours, shown, strict=True):
         children += _curve(one, index, base.x, base.y)
-    description = " ".join(_summary(one, words) for one in shown)
+    description = " ".join(_summary(one, words) for one in named)
     return Drawing(picture(WIDTH, base.height, chart.title, description, children), chart.title, chart.caption)
 
 
@@ -46,6 +53,10 @@ def _finite(series: Series) -> list[Point]:
 
 
 def _reach(series: Series) -> list[float]:
+    if series.faint:
+        values = sorted(value for value in series.y if math.isfinite(value))
+        few = len(values) // _OUTLIERS
+        return values[few : len(values) - few]
     return [*series.y, *(series.low or ()), *(series.high or ())]
 
 
@@ -78,10 +89,10 @@ def _curve(series: Series, index: int, x: Axis, y: Axis) -> list[Element]:
     for piece in _pieces(series):
         if len(piece) > 1:
             data = path((x.at(at), y.at(value)) for at, value in _thinned(piece))
-            weight = "line thin" if len(piece) > 2 * _BUCKETS else "line"
+            weight = "line faint" if series.faint else "line thin" if len(piece) > 2 * _BUCKETS else "line"
             drawn.append(element("path", d=data, class_=f"{weight} {colour(index)}"))
     points = _finite(series)
-    if len(points) <= _DOTS:
+    if len(points) <= _DOTS and not series.faint:
         drawn += [_dot(series, at, value, index, x, y) for at, value in points]
     return drawn
 

@@ -1,0 +1,68 @@
+"""From the configuration to encoded rows that have passed the gate: what folds, ladder and search share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from supertune.config import Config
+from supertune.console import Console
+from supertune.contracts import Features, Finding
+from supertune.recipes.check import GateReport, gate
+from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.rows import LoadedRows, load_rows
+from supertune.recipes.start import Start, prepare_start
+from supertune.tasks import ClassificationTask
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training begins with.
+
+    Attributes:
+        start: Model, strategy, device and configuration, but for what only the model can tell.
+        task: Fitted to the training rows.
+        rows: The splits.
+        features: Every split encoded; held-out tables whole.
+        report: What the gate found.
+        stopping: The findings for which training must not begin.
+    """
+
+    start: Start
+    task: ClassificationTask
+    rows: LoadedRows
+    features: Mapping[str, Features]
+    report: GateReport
+    stopping: tuple[Finding, ...]
+
+    @property
+    def learned(self) -> dict[str, Features]:
+        """The features of the rows that have a label."""
+        return labelled_only(dict(self.features))
+
+
+def prepare(
+    config: Config, data: object, console: Console, settled: Callable[[Start, LoadedRows], None] | None = None
+) -> Prepared:
+    """Read, encode and check.
+
+    Args:
+        config: What to do.
+        data: Rows that are in memory already; otherwise ``config.data.source`` is read.
+        console: Where to show progress.
+        settled: Called once the model is found and before the rows are encoded.
+
+    Raises:
+        UserError: Something in data, configuration or surroundings is wrong.
+    """
+    console.heading("Data")
+    rows = load_rows(config, data, console)
+    console.heading("Model")
+    start = prepare_start(config, rows, console)
+    task = fitted_task(start, rows)
+    if settled is not None:
+        settled(start, rows)
+    features = encode_splits(start, task, rows, console)
+    console.heading("Gate")
+    report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
+    return Prepared(start, task, rows, features, report, tuple(stopping))
