@@ -25,10 +25,12 @@ class FullStrategy:
             Sun et al. 2019, section 5.3.4): the head learns at the full rate, and with L layers what lies at depth d
             at ``layer_decay`` to the power L + 1 - d of it. With 1 all learn alike.
         reinitialise: Top layers that begin anew, with the pooler.
+        head_rate: Rate of the head as a multiple of the others': it begins at random, and has further to go.
     """
 
     layer_decay: float = 1.0
     reinitialise: int = 0
+    head_rate: float = 1.0
 
     name = "full"
 
@@ -57,18 +59,20 @@ class FullStrategy:
             UserError: Rates are to differ by layer, but the model has no layers that can be told apart.
         """
         depths = depth_of(model) if self.layer_decay != 1 else {}
-        members: defaultdict[tuple[int, bool], list[str]] = defaultdict(list)
+        body = {id(parameter) for parameter in model.base_model.parameters()} if model.base_model is not model else None
+        members: defaultdict[tuple[bool, int, bool], list[str]] = defaultdict(list)
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                members[depths.get(name, 0), parameter.ndim > 1].append(name)
+                head = self.head_rate != 1 and body is not None and id(parameter) not in body
+                members[head, depths.get(name, 0), parameter.ndim > 1].append(name)
         top = max(depths.values(), default=0)
         return [
             ParameterGroup(
                 tuple(names),
-                learning_rate * self.layer_decay ** (top - depth),
+                learning_rate * self.layer_decay ** (top - depth) * (self.head_rate if head else 1.0),
                 weight_decay if matrices else 0.0,
             )
-            for (depth, matrices), names in sorted(members.items(), reverse=True)
+            for (head, depth, matrices), names in sorted(members.items(), reverse=True)
         ]
 
     def frozen_prefix(self, model: PreTrainedModel) -> tuple[str, ...]:
