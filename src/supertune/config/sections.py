@@ -128,7 +128,7 @@ class TrainConfig(Section):
     adversarial: Literal["none", "fgm", "freelb"] = Field(
         "none", description="also learn from embeddings moved to where the loss is higher: in one step, or in several"
     )
-    adversarial_epsilon: Annotated[float, Field(gt=0)] = Field(1.0, description="how far they are moved at most")
+    adversarial_epsilon: Annotated[float, Field(gt=0)] = Field(0.1, description="how far they are moved at most")
     adversarial_steps: Annotated[int, Field(ge=1, le=100)] = Field(3, description="freelb: steps")
     mixout: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="chance of each weight to be as pre-trained in a step"
