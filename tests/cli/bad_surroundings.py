@@ -235,7 +235,7 @@ PLACES = (
         ("disk/out/model", "space"),
         _ROWS,
         failed="disk/out",
-        disk=700,
+        disk=400,
     ),
     Case("disk-full-predicting", "predict {run} Hello --out disk/new", ("disk/new", "space"), {}, _full, disk=64),
     Case("cache-not-usable", "check rows.csv --model e5-multilingual", ("/dev/null",), _ROWS, environment=_NO_CACHE),

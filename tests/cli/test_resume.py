@@ -344,13 +344,13 @@ def test_a_disk_that_is_full_for_a_while(workshop: Workshop, reference: Path, sm
     fill(small_disk)
     process.send(signal.SIGCONT)
     deadline = time.monotonic() + 200
-    while "no checkpoint of step" not in process.said.read_text(encoding="utf-8"):
+    while "without a checkpoint of step" not in process.said.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         assert not process.ends_within(0.002)
     (small_disk / "filler").unlink()
     done = process.wait()
     assert done.code == 0, done.said
-    assert done.said.count("no checkpoint of step") == 1
+    assert done.said.count("without a checkpoint of step") == 1
     assert done.said.count("its events wait") <= 1
     assert [row["step"] for row in events(run, "step")] == list(range(1, STEPS + 1))
     assert result(run) == result(reference)
@@ -365,7 +365,7 @@ def test_a_disk_that_stays_full(workshop: Workshop, reference: Path, small_disk:
     process.send(signal.SIGCONT)
     done = process.wait()
     assert done.code == 2
-    assert done.said.count("no checkpoint of step") == 1
+    assert done.said.count("without a checkpoint of step") == 1
     assert "epoch  5/5" in done.said
     assert f"{run}" in done.said.splitlines()[-2]
     assert "no space left on device" in done.said.splitlines()[-2]

@@ -84,7 +84,7 @@ def test_the_choice_was_measured_and_leaves_no_trace() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     chosen, seconds = measure_attention(model, sample())
     assert set(seconds) == {"matmul", "sdpa"}
-    assert chosen == min(seconds, key=lambda name: seconds[name])
+    assert chosen == ("sdpa" if seconds["matmul"] > 1.25 * seconds["sdpa"] else "matmul")
     assert all(value > 0 for value in seconds.values())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())

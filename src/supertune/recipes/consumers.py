@@ -170,6 +170,6 @@ class Checkpoints:
                 yield Event("checkpoint", outcome.step, {"seconds": round(outcome.seconds, 3)})
                 continue
             if not self._failed:
-                self._console.warn(f"no checkpoint of step {outcome.step}: {outcome.error}; training goes on")
+                self._console.warn(f"training goes on without a checkpoint of step {outcome.step}: {outcome.error}")
             self._failed = True
             yield Event("checkpoint_failed", outcome.step, {"reason": str(outcome.error)})

@@ -30,7 +30,7 @@ class EventLog:
             self.flush()
         except (UserError, OSError) as error:
             if not self._failed:
-                self._console.warn(f"{error}; training goes on, and its events wait to be written")
+                self._console.warn(f"training goes on, and its events wait to be written: {error}")
             self._failed = True
 
     def flush(self) -> None:

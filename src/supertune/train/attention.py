@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MATMUL = "supertune_matmul"
+_CLEARLY = 1.25
+"""How many times faster another way must be than the first: the same command on the same machine must choose alike,
+and ways that are nearly as fast would be told apart by chance."""
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
 """What some models ask of attention beyond the usual, and `matmul_attention` does not do."""
 
@@ -89,7 +92,7 @@ def measure_attention(
     Args:
         model: In the number type and on the device that it will train in; its gradients are cleared.
         batch: ``input_ids`` and ``attention_mask`` of a typical batch.
-        candidates: The ways to try.
+        candidates: The ways to try; the first is taken unless another is clearly faster.
 
     Returns:
         The choice, and the least seconds of each way that works (5 repeats, taken in turns).
@@ -126,4 +129,5 @@ def measure_attention(
     least = {name: min(taken[1:]) for name, taken in seconds.items()}
     set_attention(model, before if before in candidates else "sdpa")
     model.train(training)
-    return min(least, key=lambda name: least[name]), least
+    first, quickest = next(iter(least)), min(least, key=lambda name: least[name])
+    return (quickest if least[first] > _CLEARLY * least[quickest] else first), least
