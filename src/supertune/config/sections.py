@@ -155,7 +155,6 @@ class TrainConfig(Section):
     embeddings: Literal["auto", "rows", "dense"] = Field(
         "auto", description="rows: update only the word embeddings in use; auto: rows, with precision fp32 dense"
     )
-    compile: bool = Field(False, description="torch.compile the model: minutes of warm-up, faster where it pays")
     checkpoint_every: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="steps between checkpoints; auto: a minute, and after every epoch; 0: none"
     )

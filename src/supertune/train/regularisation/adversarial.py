@@ -175,7 +175,7 @@ class _Moved:
             raise UserError(
                 "the model's word embeddings were not looked up through its embedding layer, so none could be moved",
                 where="train.adversarial",
-                fix="--set train.compile=false, or --set train.adversarial=none",
+                fix="--set train.adversarial=none",
             )
         (share * loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), count
