@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soak_runs import POINTS, Workshop, events, last_step, result, saved_step
+from soak_runs import POINTS, Workshop, events, last_step, result, saved_steps
 from warm_processes import Process
 
 _IN_SAVING = 0.4
@@ -44,7 +44,7 @@ class Tally:
     Attributes:
         phases: Kills by what the process was doing.
         points: Kills inside saving, by point.
-        lost: For each kill after which there was a checkpoint, the steps that were done again.
+        lost: Steps that were done again, for each kill of a training that had a checkpoint and no restart.
         resumes: Processes that went on with a run.
         runs: Runs that came to their end.
         wrong: What should not have been.
@@ -106,12 +106,14 @@ def one_run(workshop: Workshop, run: Path, draw: Draw, kills: int, tally: Tally)
     """Train, die and resume until done."""
     death = draw(False)
     process = workshop.train(run, fault=death.fault)
-    turns, saved = 0, None
+    turns, saved = 0, list[int]()
     while True:
         killed = carry_out(death, process)
         begun = events(run, "start", "resumed")
-        if len(begun) > turns and saved is not None and (begun[-1]["event"], begun[-1]["step"]) != ("resumed", saved):
-            tally.wrong.append(f"{run.name}: {begun[-1]['event']} at step {begun[-1]['step']}, but {saved} was saved")
+        # A process that is killed early has fewer turns than there are trainings to go on with.
+        for turn, step in zip(begun[turns:], saved, strict=False):
+            if (turn["event"], turn["step"]) != ("resumed", step):
+                tally.wrong.append(f"{run.name}: {turn['event']} at step {turn['step']}, but {step} was saved")
         if not killed:
             done = process.wait()
             assert done.code == 0, done.said
@@ -120,14 +122,14 @@ def one_run(workshop: Workshop, run: Path, draw: Draw, kills: int, tally: Tally)
         if death.fault:
             tally.points[death.fault.rpartition(":")[0]] += 1
         death = draw(True) if tally.kills < kills else Death()
-        turns, saved = len(begun), saved_step(run / "checkpoints")
+        turns, saved = len(begun), saved_steps(run)
         if not (run / "manifest.json").exists():
             # Killed before there was a run: what the folder holds, if anything, is the configuration.
             shutil.rmtree(run, ignore_errors=True)
             process = workshop.train(run, fault=death.fault)
             continue
-        if saved is not None:
-            tally.lost.append(last_step(run) - saved)
+        if len(saved) == 1 and not events(run, "restart"):
+            tally.lost.append(last_step(run) - saved[0])
         tally.resumes += 1
         process = workshop.resume(run, fault=death.fault)
 

@@ -104,14 +104,20 @@ def events(run: Path, *names: str) -> list[dict[str, Any]]:
 
 
 def last_step(run: Path) -> int:
-    """The last step in the log; 0 before the first."""
-    return max((row["step"] for row in events(run, "step")), default=0)
+    """The step that was taken last; 0 before the first."""
+    return next((int(row["step"]) for row in reversed(events(run, "step"))), 0)
 
 
 def saved_step(checkpoints: Path) -> int | None:
     """The step of the newest whole checkpoint."""
     newest, _ = newest_good(checkpoints)
     return newest.step if newest else None
+
+
+def saved_steps(run: Path) -> list[int]:
+    """The step of the newest whole checkpoint of each training: with several seeds or restarts there are several."""
+    folders = {path.parent for path in (run / "checkpoints").rglob("step-*")}
+    return [step for folder in sorted(folders) if (step := saved_step(folder)) is not None]
 
 
 def wait_for_step(run: Path, step: int, process: Process, seconds: float = 200) -> None:
