@@ -49,6 +49,7 @@ bench-ablation: $(VENV)/installed-dev
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python benchmarks/soak.py --precision bf16 --seed 1
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python tools/reference.py

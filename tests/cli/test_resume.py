@@ -177,8 +177,9 @@ def test_of_a_run_there_is_not(workshop: Workshop, tmp_path: Path) -> None:
     assert "nowhere" in done.said
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_what_was_done_and_a_running_run_is_left_alone(
-    workshop: Workshop, reference: Path, tmp_path: Path
+    workshop: Workshop, reference: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
     process = workshop.train(run, "train.checkpoint_every=auto")
@@ -187,7 +188,7 @@ def test_ctrl_c_saves_what_was_done_and_a_running_run_is_left_alone(
     other = workshop.resume(run).wait()
     assert other.code == 2
     assert "is still running" in other.said
-    process.send(signal.SIGINT)
+    process.send(number)
     process.send(signal.SIGCONT)
     done = process.wait()
     assert done.code == 130, done.said
