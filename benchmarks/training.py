@@ -258,7 +258,7 @@ def floor(data: Path) -> None:
 
     for batch in batches[:10]:
         step(batch)
-    with FlopCounterMode(display=False) as counter, Products() as products:
+    with FlopCounterMode(display=False) as counter, recorder() as products:
         for batch in batches:
             step(batch)
     taken = [seconds_of(lambda batch=batch: step(batch)) for batch in batches]  # type: ignore[misc]
@@ -296,7 +296,7 @@ def collate_one(training: Any, items: Any) -> Any:
     return collate(training.features["train"], items, training.plan.padding)
 
 
-def Products() -> Any:  # noqa: N802 - a class, made where torch is at hand
+def recorder() -> Any:
     """Records every matrix product that is computed while it is entered, to compute them again alone."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode

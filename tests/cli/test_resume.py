@@ -23,7 +23,7 @@ from warm_processes import Process, WarmProcesses
 import supertune
 from supertune.errors import UserError
 from supertune.runs import open_run
-from supertune.train import list_checkpoints
+from supertune.train.checkpoints.folder import list_checkpoints
 
 STEPS = 60
 KILLED_AT = 40

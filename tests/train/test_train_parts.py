@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
-from train_samples import bert, weights
 
-from supertune.errors import UserError
 from supertune.train import (
     balanced_weights,
     cross_entropy,
     generator,
-    load_weights,
     measure_precision,
-    save_weights,
     torch_seed,
 )
 
@@ -100,21 +94,3 @@ def test_streams_are_not_correlated() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_torch_takes_every_seed(seed: int) -> None:
     assert torch.Generator().manual_seed(torch_seed(seed, "head")).initial_seed() == torch_seed(seed, "head")
-
-
-# ----------------------------------------------------------------------------------------------- weights
-
-
-def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
-    before, path = weights(bert(seed=1)), tmp_path / "best.safetensors"
-    save_weights(before, path)
-    found = load_weights(path)
-    assert found.keys() == before.keys()
-    assert all(torch.equal(before[name], value) for name, value in found.items())
-    assert [entry.name for entry in tmp_path.iterdir()] == ["best.safetensors"]
-
-
-def test_an_impossible_place_names_itself(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="file"):
-        save_weights(weights(bert()), tmp_path / "file" / "best.safetensors")

@@ -22,6 +22,9 @@ def train(
     test: options.Test = None,
     out: options.Out = None,
     seed: options.Seed = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="Train so many times, and keep the best by validation.")
+    ] = None,
     settings: options.Settings = None,
     allow: Annotated[
         list[str] | None, typer.Option("--allow", metavar="CHECK", help="Go on although this check found errors.")
@@ -56,6 +59,7 @@ def train(
             task__name=task,
             strategy__name=strategy,
             train__seed=seed,
+            train__seeds=seeds,
             evaluate__text=False if no_text else None,
         )
         | parse_assignments(settings or [])

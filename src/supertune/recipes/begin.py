@@ -33,6 +33,7 @@ from supertune.train import (
     set_attention,
     torch_seed,
     use_fast_dropout,
+    use_plain_dropout,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Training:
         self.learner.release()
         if self.vocabulary is not None:
             self.vocabulary.restore(self.model)
+        use_plain_dropout(self.model)
         set_attention(self.model, "sdpa")
         self.model.train(False)
         return self.model

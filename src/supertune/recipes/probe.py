@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 from supertune.console import Console
 from supertune.contracts import Features, IntArray, Task
 from supertune.recipes.begin import Training, begin
-from supertune.recipes.start import Start
+from supertune.recipes.start import Start, default_rate
 from supertune.train import available_bytes, collate, measure_attention, pieces_that_fit, range_test
 
 if TYPE_CHECKING:
@@ -30,24 +31,31 @@ def probe(start: Start, task: Task, features: Mapping[str, Features], console: C
     """
     train = start.config.train
     values: dict[str, object] = {}
-    cautious = _with(start, {"train.learning_rate": 1e-4} if train.learning_rate == "find" else {})
-    if train.attention == "auto":
-        cautious = _with(cautious, {"train.attention": "sdpa"})
     if train.attention == "auto" or train.learning_rate == "find":
-        training = begin(cautious, task, {"train": features["train"]})
-        if train.attention == "auto":
-            values["train.attention"] = _attention(training, console)
-        if train.learning_rate == "find":
-            found = _rate(training, console)
-            values["train.learning_rate"] = found or start.strategy.default_learning_rate()
-        config = training.model.config
-    else:
-        config = _configuration(start)
-    pieces = _pieces(start, config, features["train"])
+        values = _tried(start, task, features["train"], console)
+        # A model and what hangs on it hold each other: without this it would stay beside the one that is trained.
+        gc.collect()
+    pieces = _pieces(start, _configuration(start), features["train"])
     if pieces > train.accumulate:
         console.warn(f"a step of {train.batch_size} rows may not fit into memory: it is computed in {pieces} pieces")
         values["train.accumulate"] = pieces
     return _with(start, values)
+
+
+def _tried(start: Start, task: Task, features: Features, console: Console) -> dict[str, object]:
+    """What is found by computing with a model that is thrown away."""
+    train = start.config.train
+    rate = default_rate(start.strategy, train.optimizer)
+    open_ends: dict[str, object] = {"train.attention": "sdpa"} if train.attention == "auto" else {}
+    if train.learning_rate == "find":
+        open_ends["train.learning_rate"] = rate
+    training = begin(_with(start, open_ends), task, {"train": features})
+    values: dict[str, object] = {}
+    if train.attention == "auto":
+        values["train.attention"] = _attention(training, console)
+    if train.learning_rate == "find":
+        values["train.learning_rate"] = _rate(training, console) or rate
+    return values
 
 
 def _with(start: Start, values: Mapping[str, object]) -> Start:
@@ -57,7 +65,9 @@ def _with(start: Start, values: Mapping[str, object]) -> Start:
 def _configuration(start: Start) -> Any:
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(start.source.folder)
+    return AutoConfig.from_pretrained(
+        start.source.folder, trust_remote_code=start.source.trust_remote_code, local_files_only=True
+    )
 
 
 def _attention(training: Training, console: Console) -> str:
@@ -92,6 +102,7 @@ def _rate(training: Training, console: Console) -> float | None:
     features = training.features["train"]
     order = training.plan.order(features.lengths, 0)
     steps = iter(order * math.ceil(_MOST_STEPS / len(order)))
+    # Of the first group; every other keeps its share of it.
     peak = training.learner.learning_rate
 
     with console.progress("finding the rate", _MOST_STEPS) as bar:

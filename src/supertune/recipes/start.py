@@ -104,6 +104,11 @@ def auto_epochs(rows: int, batch_size: int) -> int:
     return min(MOST_EPOCHS, max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / steps)))
 
 
+def default_rate(strategy: Strategy, optimizer: str) -> float:
+    """The strategy's rate, which suits AdamW, as a start for another optimizer."""
+    return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
+
+
 def find_device(name: str) -> torch.device:
     """The device called ``name``; ``auto`` is the first GPU if there is one.
 
@@ -186,6 +191,5 @@ def settle(
     if train.epochs == "auto":
         values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size)
     if train.learning_rate == "auto":
-        rate = strategy.default_learning_rate() * RATE_FACTORS[train.optimizer]
-        values["train.learning_rate"] = float(f"{rate:.3g}")
+        values["train.learning_rate"] = default_rate(strategy, train.optimizer)
     return Start(located(config.with_values(values)), source, tokenizer, max_length, strategy, device, precision)

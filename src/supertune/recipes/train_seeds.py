@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -88,6 +89,9 @@ def train_seeds(
         seen += trained.examples_seen
         if best is None or _better(trained, best):
             best = trained
+        del trained
+        # Models and what hangs on them hold each other, and would pile up from seed to seed.
+        gc.collect()
     assert best is not None
     if len(results) > 1:
         _say_spread(results, best.metric, console)

@@ -8,13 +8,10 @@ from supertune.train.checkpoints import (
     TrainingState,
     Written,
     flatten,
-    list_checkpoints,
     newest_good,
-    read_checkpoint,
     restore_rng,
     rng_state,
     unflatten,
-    write_checkpoint,
 )
 from supertune.train.embeddings import UsedVocabulary, row_adam
 from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
@@ -35,11 +32,11 @@ from supertune.train.regularisation import (
     pretrained_weights,
     r_drop,
     use_fast_dropout,
+    use_plain_dropout,
 )
 from supertune.train.schedules import SHAPES, Schedule, schedule
 from supertune.train.threads import considerate_threads
 from supertune.train.trackers import TrackedRun, Tracking, check_trackers
-from supertune.train.weights import load_weights, save_weights
 
 __all__ = [
     "BITS",
@@ -83,8 +80,6 @@ __all__ = [
     "freelb",
     "generator",
     "hidden_matrices",
-    "list_checkpoints",
-    "load_weights",
     "measure_attention",
     "measure_precision",
     "mixout",
@@ -96,11 +91,9 @@ __all__ = [
     "pretrained_weights",
     "r_drop",
     "range_test",
-    "read_checkpoint",
     "restore_rng",
     "rng_state",
     "row_adam",
-    "save_weights",
     "schedule",
     "sequential_order",
     "set_attention",
@@ -109,5 +102,5 @@ __all__ = [
     "train",
     "unflatten",
     "use_fast_dropout",
-    "write_checkpoint",
+    "use_plain_dropout",
 ]

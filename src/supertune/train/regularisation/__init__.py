@@ -2,7 +2,7 @@
 
 from supertune.train.regularisation.adversarial import fgm, freelb
 from supertune.train.regularisation.averaging import WeightAverage
-from supertune.train.regularisation.fast_dropout import BITS, fast_dropout, use_fast_dropout
+from supertune.train.regularisation.fast_dropout import BITS, fast_dropout, use_fast_dropout, use_plain_dropout
 from supertune.train.regularisation.mixout import mixout, pretrained_weights
 from supertune.train.regularisation.penalties import add_penalties, penalised
 from supertune.train.regularisation.r_drop import r_drop
@@ -19,4 +19,5 @@ __all__ = [
     "pretrained_weights",
     "r_drop",
     "use_fast_dropout",
+    "use_plain_dropout",
 ]
