@@ -1,8 +1,8 @@
 """Training speed beside Hugging Face's Trainer: SST-2 on minilm, batch 16, the same rows, epochs and lengths.
 
-Usage: SUPERTUNE_DATA=folder python benchmarks/training.py [--pairs 5] [--steps 100] [--accuracy SEEDS] [--floor]
+Usage: SUPERTUNE_DATA=folder python benchmarks/training.py [--pairs 5] [--steps 200] [--accuracy SEEDS] [--floor]
 
-Each measurement is a process of its own; ours and theirs take turns, so that what else the machine does hits both. The
+Each measurement is a process of its own; ours and theirs take turns, so that what else the machine does hits all. The
 ratio of examples per second is told as the median over pairs, with the range. ``--accuracy 3`` trains 3 epochs on all
 rows with each and compares test accuracy; ``--floor`` compares a step with the bare matrix products in it.
 The Trainer runs in its default form (32 bits, random batches padded to their longest) and with ``bf16=True``.
@@ -25,16 +25,17 @@ import numpy as np
 
 RATE, BATCH, LENGTH, WARMUP = 1e-4, 16, 256, 0.1
 WARM_UP_STEPS = 10
+THEIRS = ("trainer", "trainer-bf16")
 
 
 def main() -> int:
     """Run what was asked for; skip with a word when the data are not there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=100, help="steps per measurement")
+    parser.add_argument("--steps", type=int, default=200, help="steps per measurement")
     parser.add_argument("--accuracy", type=int, default=0, metavar="SEEDS", help="compare accuracy over so many seeds")
     parser.add_argument("--floor", action="store_true", help="where the time of a step goes")
-    parser.add_argument("--child", choices=["ours", "trainer", "trainer-bf16"], help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=["ours", *THEIRS], help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--epochs", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, default=None, help=argparse.SUPPRESS)
@@ -52,8 +53,7 @@ def main() -> int:
     if options.accuracy:
         compare_accuracy(options.accuracy)
         return 0
-    for other in ("trainer", "trainer-bf16"):
-        compare_speed(other, options.pairs, options.steps)
+    compare_speed(options.pairs, options.steps)
     return 0
 
 
@@ -65,25 +65,23 @@ def measured(child: str, *arguments: object) -> dict[str, Any]:
     return found
 
 
-def compare_speed(other: str, pairs: int, steps: int) -> None:
-    """Ours and theirs in turns."""
-    rows = steps * BATCH
-    ratios, ours, theirs = [], [], []
+def compare_speed(pairs: int, steps: int) -> None:
+    """Ours and both of theirs in turns, each beginning as often as the others."""
+    names = ["ours", *THEIRS]
+    speeds: dict[str, list[float]] = {name: [] for name in names}
     for pair in range(pairs):
-        order = ("ours", other) if pair % 2 == 0 else (other, "ours")
-        found = {name: measured(name, "--rows", rows, "--seed", pair)["examples_per_second"] for name in order}
-        ours.append(found["ours"])
-        theirs.append(found[other])
-        ratios.append(found["ours"] / found[other])
+        for name in names[pair % len(names) :] + names[: pair % len(names)]:
+            found = measured(name, "--rows", steps * BATCH, "--seed", pair)
+            speeds[name].append(found["examples_per_second"])
+        print("  " + ", ".join(f"{name} {found[-1]:.1f} rows/s" for name, found in speeds.items()), flush=True)
+    for other in THEIRS:
+        ratios = [ours / theirs for ours, theirs in zip(speeds["ours"], speeds[other], strict=True)]
         print(
-            f"  {other}: ours {found['ours']:.0f} rows/s, theirs {found[other]:.0f}, ratio {ratios[-1]:.2f}", flush=True
+            f"{other}: {statistics.median(ratios):.2f} × as many examples per second (median of {pairs} pairs, "
+            f"{min(ratios):.2f} to {max(ratios):.2f}); {statistics.median(speeds['ours']):.1f} against "
+            f"{statistics.median(speeds[other]):.1f} rows/s",
+            flush=True,
         )
-    print(
-        f"{other}: {statistics.median(ratios):.2f} × as many examples per second (median of {pairs} pairs, "
-        f"{min(ratios):.2f} to {max(ratios):.2f}); {statistics.median(ours):.0f} against "
-        f"{statistics.median(theirs):.0f} rows/s",
-        flush=True,
-    )
 
 
 def compare_accuracy(seeds: int) -> None:
