@@ -45,6 +45,8 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
     "3 epochs": {"train.epochs": 3},
     "5 epochs": {"train.epochs": 5},
     "20 epochs": {"train.epochs": 20},
+    "head rate 3": {"strategy.head_rate": 3.0},
+    "head rate 10": {"strategy.head_rate": 10.0},
     "layer decay 0.9": {"strategy.layer_decay": 0.9},
     "layer decay 0.8": {"strategy.layer_decay": 0.8},
     "1 layer anew": {"strategy.reinitialise": 1},
