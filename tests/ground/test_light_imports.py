@@ -47,3 +47,10 @@ def test_nothing_heavy_is_imported(code: str) -> None:
     assert not loaded & (HEAVY - {"pyarrow"}), loaded & HEAVY
     if "--help" in code or code == "import supertune":
         assert not loaded & HEAVY
+
+
+def test_the_package_is_the_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "supertune", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("supertune ")
+    wrong = subprocess.run([sys.executable, "-m", "supertune", "nosuch"], capture_output=True, text=True)
+    assert wrong.returncode == 2

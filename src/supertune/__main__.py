@@ -1,0 +1,10 @@
+"""``python -m supertune``: the command line, where the environment's scripts are not on the path."""
+
+from __future__ import annotations
+
+import sys
+
+from supertune.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
