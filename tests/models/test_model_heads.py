@@ -62,6 +62,21 @@ def test_the_new_head_is_torch_s_seed_s(folder: Path) -> None:
     assert not torch.equal(drawn[0], drawn[2])
 
 
+def test_a_new_pooler_keeps_lengths_and_a_stored_one_is_kept(folder: Path) -> None:
+    stored = load_file(folder / "model.safetensors")
+    kept = load_with_head(resolve(str(folder)), head(LABELS)).bert.pooler.dense.weight
+    assert torch.equal(kept, stored["pooler.dense.weight"])
+    save_file(
+        {name: value for name, value in stored.items() if not name.startswith("pooler.")},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    model = load_with_head(resolve(str(folder)), head(LABELS))
+    new = model.bert.pooler.dense.weight
+    torch.testing.assert_close(new @ new.T, torch.eye(32), atol=1e-5, rtol=0)
+    assert float(model.classifier.weight.detach().std()) == pytest.approx(model.config.initializer_range, rel=0.3)
+
+
 def test_a_head_for_other_labels_is_drawn_anew(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "saved")
     load_with_head(resolve(str(folder)), head(LABELS)).save_pretrained(tmp_path / "saved")
