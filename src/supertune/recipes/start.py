@@ -15,7 +15,7 @@ from supertune.errors import UserError
 from supertune.models import REGISTRY, ModelSource, default_max_length, default_model, load_tokenizer, resolve
 from supertune.recipes.rows import LoadedRows
 from supertune.strategies import STRATEGIES
-from supertune.train import RATE_FACTORS, Precision, considerate_threads, keep_kernels, measure_precision
+from supertune.train import RATE_FACTORS, Precision, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +137,6 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
         UserError: The model or the device cannot be used.
     """
     considerate_threads()
-    keep_kernels()
     source = find_model(config, rows.language.language)
     max_length = find_max_length(config, source)
     chosen = "" if config.model.name else f" (the texts are mostly {rows.language.language!r})"

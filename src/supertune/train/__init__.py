@@ -14,7 +14,6 @@ from supertune.train.checkpoints import (
     unflatten,
 )
 from supertune.train.embeddings import UsedVocabulary, row_adam
-from supertune.train.kernels import keep_kernels
 from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
 from supertune.train.loop import Plan, Position, consume, predict_outputs, train
 from supertune.train.losses import CLASS_LOSSES, LossSettings, balanced_weights, cross_entropy
@@ -81,7 +80,6 @@ __all__ = [
     "freelb",
     "generator",
     "hidden_matrices",
-    "keep_kernels",
     "measure_attention",
     "measure_precision",
     "mixout",
