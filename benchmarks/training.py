@@ -3,8 +3,9 @@
 Usage: SUPERTUNE_DATA=folder python benchmarks/training.py [--pairs 5] [--steps 200] [--accuracy SEEDS] [--floor]
 
 Each measurement is a process of its own; ours and theirs take turns, so that what else the machine does hits all. The
-ratio of examples per second is told as the median over pairs, with the range. ``--accuracy 3`` trains 3 epochs on all
-rows with each and compares test accuracy; ``--floor`` compares a step with the bare matrix products in it.
+ratio of examples per second is told as the median over pairs, with the range; each pair says how fast the processor's
+matrix units were just then, since neighbours on a shared one change that threefold. ``--accuracy 3`` trains 3 epochs
+on all rows with each and compares test accuracy; ``--floor`` compares a step with the bare matrix products in it.
 The Trainer runs in its default form (32 bits, random batches padded to their longest) and with ``bf16=True``.
 """
 
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=200, help="steps per measurement")
     parser.add_argument("--accuracy", type=int, default=0, metavar="SEEDS", help="compare accuracy over so many seeds")
     parser.add_argument("--floor", action="store_true", help="where the time of a step goes")
-    parser.add_argument("--child", choices=["ours", *THEIRS], help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=["ours", *THEIRS, "peak"], help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--epochs", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, default=None, help=argparse.SUPPRESS)
@@ -73,7 +74,8 @@ def compare_speed(pairs: int, steps: int) -> None:
         for name in names[pair % len(names) :] + names[: pair % len(names)]:
             found = measured(name, "--rows", steps * BATCH, "--seed", pair)
             speeds[name].append(found["examples_per_second"])
-        print("  " + ", ".join(f"{name} {found[-1]:.1f} rows/s" for name, found in speeds.items()), flush=True)
+        told = ", ".join(f"{name} {found[-1]:.1f} rows/s" for name, found in speeds.items())
+        print(f"  {told}; the processor gives {measured('peak')['peak'] / 1e9:.0f} GFLOP/s in bfloat16", flush=True)
     for other in THEIRS:
         ratios = [ours / theirs for ours, theirs in zip(speeds["ours"], speeds[other], strict=True)]
         print(
@@ -100,7 +102,9 @@ def compare_accuracy(seeds: int) -> None:
 
 
 def child(options: argparse.Namespace, data: Path) -> dict[str, float]:
-    """Train once, and say how fast; after three epochs also how well."""
+    """Train once, and say how fast; after three epochs also how well. Or measure the processor alone."""
+    if options.child == "peak":
+        return {"peak": peak()}
     trained = ours if options.child == "ours" else trainer
     model, tokenizer, seconds, examples = trained(data, options)
     found = {"examples_per_second": examples / seconds, "seconds": seconds}
@@ -242,7 +246,6 @@ def accuracy(model: Any, tokenizer: Any, path: Path) -> float:
 
 def floor(data: Path) -> None:
     """Time of a step by kind of work, beside its bare matrix products and what the processor could do at best."""
-    import torch
     from torch.profiler import ProfilerActivity, profile
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -265,19 +268,26 @@ def floor(data: Path) -> None:
         for batch in batches:
             step(batch)
     operations = counter.get_total_flops() / len(batches)
-    big = [torch.ones(2048, 2048, dtype=torch.bfloat16) for _ in range(2)]
-    peak = 2 * 2048**3 / min(seconds_of(lambda: big[0] @ big[1]) for _ in range(10))
+    best = peak()
     median = statistics.median(taken)
     print(f"a step takes {1000 * median:.0f} ms (median of {len(taken)})")
     print(f"its matrix products alone {1000 * bare / len(batches):.0f} ms, {operations / 1e9:.1f} GFLOP")
     print(
-        f"at the processor's best ({peak / 1e12:.2f} TFLOP/s in bfloat16) they would take "
-        f"{1000 * operations / peak:.0f} ms"
+        f"at the processor's best ({best / 1e12:.2f} TFLOP/s in bfloat16) they would take "
+        f"{1000 * operations / best:.0f} ms"
     )
     averages = sorted(profiled.key_averages(), key=lambda row: -row.self_cpu_time_total)
     total = sum(row.self_cpu_time_total for row in averages)
     for row in averages[:14]:
         print(f"  {row.self_cpu_time_total / total:6.1%}  {row.key}")
+
+
+def peak() -> float:
+    """Operations per second of a large product in bfloat16: shared processors lend their matrix units by turns."""
+    import torch
+
+    big = [torch.ones(2048, 2048, dtype=torch.bfloat16) for _ in range(2)]
+    return 2 * 2048**3 / min(seconds_of(lambda: big[0] @ big[1]) for _ in range(10))
 
 
 def seconds_of(work: Any) -> float:
