@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format docs constraints clean soak
-.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation
+.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -46,6 +46,10 @@ bench-scale: $(VENV)/installed-dev
 # Hours; goes on where it was.
 bench-ablation: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/ablation.py
+
+# Hours as well, and goes on in the same way.
+bench-strategies: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/strategies.py
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py

@@ -46,7 +46,7 @@ def test_frozen_parameters_are_in_no_group(model: Any) -> None:
 def test_what_is_saved_opens_with_plain_transformers(
     model: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    FullStrategy().save(model, str(tmp_path))
+    FullStrategy().save(model, str(tmp_path), "the-base")
     assert capfd.readouterr() == ("", ""), "transformers' progress bars are not ours"
     opened = AutoModelForSequenceClassification.from_pretrained(tmp_path)
     ids = torch.tensor([[2, 5, 6, 3]])

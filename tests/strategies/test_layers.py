@@ -265,5 +265,5 @@ def test_more_layers_than_there_are_is_refused(name: str, most: int) -> None:
 
 def test_the_registry_builds_from_the_settings_of_the_section() -> None:
     built = STRATEGIES["full"](layer_decay=0.9, reinitialise=2)
-    assert built == FullStrategy(0.9, 2)
-    assert STRATEGIES["full"]() == FullStrategy(1.0, 0)
+    assert built == FullStrategy(layer_decay=0.9, reinitialise=2)
+    assert STRATEGIES["full"]() == FullStrategy(layer_decay=1.0, reinitialise=0)

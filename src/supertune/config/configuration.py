@@ -43,10 +43,14 @@ class Config(Section):
     def with_values(self, values: Mapping[str, object]) -> Config:
         """A copy with dotted keys set, e.g. ``{"train.epochs": 5}``, checked again.
 
+        Another strategy begins with its own settings: those of the former one would mean nothing for it.
+
         Raises:
             UserError: A key is unknown or a value does not fit.
         """
         content = self.model_dump()
+        if values.get("strategy.name", self.strategy.name) != self.strategy.name:
+            content["strategy"] = {}
         for key, value in values.items():
             _set(content, key, value)
         return _validated(content, where="--set" if values else "configuration", lines={})

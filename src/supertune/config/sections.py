@@ -53,7 +53,19 @@ class TaskConfig(Section):
 class StrategyConfig(Section):
     """Which parameters learn."""
 
-    name: Literal["full"] = Field("full", description="full: every parameter learns")
+    name: Literal[
+        "full",
+        "partial",
+        "lora",
+        "dora",
+        "adapter",
+        "prompt",
+        "p-tuning",
+        "prefix",
+        "ia3",
+        "bitfit",
+        "layernorm",
+    ] = Field("full", description="which parameters learn; see docs/strategies.md")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate of each layer as a share of the rate of the layer above it; 1: the same for all"
     )
@@ -63,6 +75,40 @@ class StrategyConfig(Section):
     reinitialise: Annotated[int, Field(ge=0)] = Field(
         0, description="top layers of the pre-trained body that start anew instead of as they were pre-trained"
     )
+    layers: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="partial: top layers that learn; null: 2"
+    )
+    modules: list[str] | None = Field(
+        None, description="partial: names of the modules that learn instead of layers, * for any part; null: none"
+    )
+    rank: Annotated[int, Field(ge=1, le=4096)] | None = Field(None, description="lora, dora: rank; null: 16")
+    ranks: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(
+        None, description="lora, dora: rank of each layer, from the bottom; null: the same for all"
+    )
+    alpha: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="lora, dora: scale of what is added, times the rank; null: twice the rank"
+    )
+    adapter_dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, description="lora, dora: dropout of what the added matrices read; null: 0"
+    )
+    rank_stabilised: bool | None = Field(None, description="lora, dora: divide alpha by the root of the rank; null: no")
+    initialisation: Literal["zero", "pissa", "vocabulary", "random", "text"] | None = Field(
+        None,
+        description="lora, dora: zero or pissa; prompt: vocabulary, random or text; null: the first of them",
+    )
+    lora_plus: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        None, description="lora, dora: rate of B as a multiple of that of A; null: 1"
+    )
+    width: Annotated[int, Field(ge=1, le=65536)] | None = Field(
+        None, description="adapter: units of the bottleneck; null: 64. p-tuning: of the network; null: the model's own"
+    )
+    placement: Literal["houlsby", "pfeiffer"] | None = Field(
+        None, description="adapter: houlsby: two in each layer; pfeiffer: one; null: houlsby"
+    )
+    tokens: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        None, description="prompt, p-tuning, prefix: tokens before each text; null: 20"
+    )
+    prompt: str | None = Field(None, description="prompt: the text to begin with, with initialisation text; null: none")
 
 
 class TrainConfig(Section):

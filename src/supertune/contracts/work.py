@@ -137,9 +137,24 @@ class ParameterGroup:
 
 
 class Strategy(Protocol):
-    """Which parameters learn, and at what rate."""
+    """Which parameters learn, and at what rate.
+
+    Attributes:
+        name: What the user types.
+        adapter: Whether `save` writes only what was learned, for `load` to put on the same base again; otherwise it
+            writes a whole model.
+        mergeable: Whether `merge` makes a plain model that computes the same.
+        extra_tokens: Positions of the model that it uses besides those of the text.
+    """
 
     name: str
+    adapter: bool
+    mergeable: bool
+
+    @property
+    def extra_tokens(self) -> int:
+        """See the class."""
+        ...
 
     def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
         """Freeze and inject; returns the model to train."""
@@ -159,8 +174,24 @@ class Strategy(Protocol):
         """Names of the leading modules whose outputs never change, and may be cached."""
         ...
 
-    def save(self, model: PreTrainedModel, folder: str) -> None:
-        """Write the trained weights and configuration so that plain transformers or peft opens them."""
+    def save(self, model: PreTrainedModel, folder: str, base: str) -> None:
+        """Write what was learned so that plain transformers or peft opens it; ``base`` is what the base is called."""
+        ...
+
+    def load(self, model: PreTrainedModel, folder: str) -> PreTrainedModel:
+        """The base model with a head of any weights as it was when `save` wrote to ``folder``."""
+        ...
+
+    def load_lines(self, auto_class: str) -> str:
+        """Python lines that make ``tokenizer`` and ``model`` from the folder saved and the ``base`` of an adapter."""
+        ...
+
+    def merge(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The plain model that computes the same; only where `mergeable`."""
+        ...
+
+    def caution(self, parameters: int) -> str | None:
+        """Why it is known to be weak on a model of so many weights; None where it is not."""
         ...
 
     def default_learning_rate(self) -> float:

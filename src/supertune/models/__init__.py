@@ -12,13 +12,14 @@ from supertune.models.loading import check_body_loaded, quiet_loading
 from supertune.models.resolving import find_model
 from supertune.models.source import Entry, ModelSource
 from supertune.models.tokenizer import default_max_length, load_tokenizer, save_tokenizer
-from supertune.models.weights import weights_digest
+from supertune.models.weights import count_parameters, weights_digest
 
 __all__ = [
     "REGISTRY",
     "Entry",
     "ModelSource",
     "check_body_loaded",
+    "count_parameters",
     "default_max_length",
     "default_model",
     "load_tokenizer",

@@ -98,6 +98,19 @@ def check_safetensors(path: Path) -> None:
         raise UserError("holds no weights", where=str(path), fix="copy or download the file again")
 
 
+def count_parameters(folder: Path) -> int | None:
+    """Number of weights in a model folder, from the headers of its files; None where only pickled ones are."""
+    import math
+
+    import safetensors
+
+    total = 0
+    for file in weight_files(folder):
+        with safetensors.safe_open(file, framework="numpy") as opened:
+            total += sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    return total or None
+
+
 def weights_digest(folder: Path) -> str:
     """Hex SHA-256 of a model folder's weights.
 

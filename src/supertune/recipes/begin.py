@@ -52,6 +52,7 @@ class Training:
         learner: Model, objective and optimizer.
         plan: How the rows will be gone through.
         steps: Optimizer steps of the whole training.
+        base: Opens the model anew, as it was before training; None where all of it learns.
     """
 
     model: PreTrainedModel
@@ -60,16 +61,27 @@ class Training:
     learner: Learner
     plan: Plan
     steps: int
+    base: Callable[[], PreTrainedModel] | None = None
 
     def finish(self) -> PreTrainedModel:
         """The model as a plain one: in 32 bits, with its whole embedding, in evaluation mode."""
         self.learner.release()
         if self.vocabulary is not None:
             self.vocabulary.restore(self.model)
-        use_plain_dropout(self.model)
-        set_attention(self.model, "sdpa")
-        self.model.train(False)
-        return self.model
+        model = self.model if self.base is None else _with_learned(self.base(), self.model)
+        use_plain_dropout(model)
+        set_attention(model, "sdpa")
+        model.train(False)
+        return model
+
+
+def _with_learned(fresh: PreTrainedModel, trained: PreTrainedModel) -> PreTrainedModel:
+    """A model with the trained one's learned weights: what was frozen may have been rounded to compute with."""
+    learned = dict(trained.named_parameters())
+    for name, parameter in fresh.named_parameters():
+        if parameter.requires_grad:
+            parameter.data = learned[name].data.to(parameter.device)
+    return fresh
 
 
 def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Training:
@@ -85,10 +97,16 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     settings = start.config.train
     assert isinstance(settings.epochs, int)
     assert isinstance(settings.learning_rate, float)
+
+    def opened() -> PreTrainedModel:
+        model = start.strategy.prepare(load_with_head(start.source, task.head()))
+        # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
+        model.config.pad_token_id = start.tokenizer.pad_token_id
+        return model
+
     torch.manual_seed(torch_seed(settings.seed, "head"))
-    model = start.strategy.prepare(load_with_head(start.source, task.head()))
-    # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
-    model.config.pad_token_id = start.tokenizer.pad_token_id
+    model = opened()
+    frozen = any(not parameter.requires_grad for parameter in model.parameters())
     for encoded in features.values():
         check_tokens(start, model, encoded)
     if settings.dropout is not None:
@@ -97,7 +115,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     set_attention(model, settings.attention)
     padding = int(start.tokenizer.pad_token_id or 0)
     vocabulary = None
-    if settings.embeddings == "rows":
+    if settings.embeddings == "rows" and model.get_input_embeddings().weight.requires_grad:
         vocabulary = UsedVocabulary(model, features.values(), padding)
         features = {split: vocabulary.encode(encoded) for split, encoded in features.items()}
     torch.nn.Module.to(model, start.device)
@@ -113,7 +131,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)
     BITS.seed(seed)
-    return Training(model, vocabulary, features, learner, plan, steps)
+    return Training(model, vocabulary, features, learner, plan, steps, opened if frozen else None)
 
 
 def _learner(start: Start, task: Task, model: PreTrainedModel, steps: int) -> Learner:

@@ -23,7 +23,7 @@ from supertune.recipes.probe import probe
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
-from supertune.recipes.start import Start, located
+from supertune.recipes.start import Start, chosen_strategy, located
 from supertune.recipes.story import Story, write_story
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
@@ -57,6 +57,7 @@ def fit(
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
     check_trackers(config.train.trackers)
+    chosen_strategy(config)
     existed = False
     if out is not None:
         with explained(out):

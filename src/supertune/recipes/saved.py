@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Features, Task
+from supertune.contracts import Features, Strategy, Task
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, write_json
-from supertune.models import load_tokenizer, load_with_head, resolve, save_tokenizer
+from supertune.models import ModelSource, load_tokenizer, load_with_head, resolve, save_tokenizer
 from supertune.recipes.start import Start
+from supertune.strategies import STRATEGIES, build_strategy
 from supertune.tasks import TASKS, task_from_state
 from supertune.train import predict_outputs
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TASK_FILE = "supertune.json"
+LABELS_FILE = "labels.json"
 _FORMAT = 1
 _CHECKED_ROWS = 64
 _TOLERANCE = 1e-4
@@ -37,6 +39,7 @@ class SavedModel:
         task: Knows the columns and the labels.
         max_length: Tokens per text, as trained.
         base: Name and SHA-256 of what was fine-tuned.
+        strategy: What put the learned weights on it; None where the folder holds a whole model.
     """
 
     model: PreTrainedModel
@@ -44,6 +47,7 @@ class SavedModel:
     task: Task
     max_length: int
     base: dict[str, str]
+    strategy: Strategy | None = None
 
     def outputs(self, features: Features, batch_size: int = 64, **options: Any) -> NDArray[Any]:
         """Raw outputs of every item, float32 (items, …)."""
@@ -57,15 +61,43 @@ class SavedModel:
 def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -> None:
     """Write weights, configuration, tokenizer and task into ``folder``, whole or not at all.
 
+    Of a strategy that only adds to the model, what was added is written, with the labels; the rest is the base model's.
+
     Raises:
         UserError: The disk is full, or the place is not writable.
     """
-    base = {"name": start.source.name, "sha256": start.source.sha256, "license": start.source.license}
+    source, strategy = start.source, start.strategy
+    name = str(source.folder) if source.origin == "folder" else source.name
+    described: dict[str, Any] = {
+        "format": _FORMAT,
+        "task": task.name,
+        "state": task.state(),
+        "max_length": start.max_length,
+        "base": {"name": name, "sha256": source.sha256, "license": source.license},
+    }
     with atomic_folder(folder) as partial:
-        _writing(start.strategy.save, model, str(partial))
-        _writing(save_tokenizer, start.tokenizer, partial)
-        described = {"format": _FORMAT, "task": task.name, "state": task.state(), "max_length": start.max_length}
-        write_json(partial / TASK_FILE, {**described, "base": base})
+        _writing(strategy.save, model, str(partial), name)
+        if strategy.adapter:
+            settings = start.config.strategy.model_dump(exclude_defaults=True)
+            allowed = {"allow_pickle": source.allow_pickle, "trust_remote_code": source.trust_remote_code}
+            described["adapter"] = {"name": strategy.name, **settings, "base": allowed}
+            write_json(partial / LABELS_FILE, {"labels": list(task.head().config["id2label"].values())})
+        else:
+            _writing(save_tokenizer, start.tokenizer, partial)
+        write_json(partial / TASK_FILE, described)
+
+
+def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None:
+    """Write a model that is ``saved`` without its adapter, whole or not at all, as `save_model` would.
+
+    Raises:
+        UserError: The disk is full, or the place is not writable.
+    """
+    with atomic_folder(folder) as partial:
+        _writing(STRATEGIES["full"]().save, model, str(partial), saved.base["name"])
+        _writing(save_tokenizer, saved.tokenizer, partial)
+        described = {"format": _FORMAT, "task": saved.task.name, "state": saved.task.state()}
+        write_json(partial / TASK_FILE, {**described, "max_length": saved.max_length, "base": saved.base})
 
 
 def _writing(write: Any, *arguments: Any) -> None:
@@ -86,7 +118,7 @@ def open_saved(folder: Path) -> SavedModel:
     """Open what `save_model` wrote.
 
     Raises:
-        UserError: A file is missing or damaged.
+        UserError: A file is missing or damaged, or the base model of an adapter is not here, or has changed.
     """
     described = read_json(folder / TASK_FILE)
     known = isinstance(described, dict) and described.get("format") == _FORMAT and described.get("task") in TASKS
@@ -99,9 +131,38 @@ def open_saved(folder: Path) -> SavedModel:
         max_length, base = int(described["max_length"]), dict(described["base"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
-    source = resolve(str(folder))
-    model = load_with_head(source, task.head(), new=False)
-    return SavedModel(model, load_tokenizer(source, max_length=max_length), task, max_length, base)
+    strategy: Strategy | None = None
+    if "adapter" in described:
+        source, strategy = _base_and_strategy(described, folder)
+        model = strategy.load(load_with_head(source, task.head()), str(folder))
+        model.train(False)
+    else:
+        source = resolve(str(folder))
+        model = load_with_head(source, task.head(), new=False)
+    return SavedModel(model, load_tokenizer(source, max_length=max_length), task, max_length, base, strategy)
+
+
+def _base_and_strategy(described: dict[str, Any], folder: Path) -> tuple[ModelSource, Strategy]:
+    """What an adapter was put on, and what puts it there.
+
+    Raises:
+        UserError: The base is not here, or other weights go by its name now.
+    """
+    try:
+        name, wanted = described["base"]["name"], described["base"]["sha256"]
+        settings = dict(described["adapter"])
+        allowed, strategy_name = dict(settings.pop("base")), settings.pop("name")
+        source = resolve(name, **allowed)
+        strategy = build_strategy(strategy_name, settings)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+    if source.sha256 != wanted:
+        raise UserError(
+            f"was trained on {name}, whose weights have changed since",
+            where=str(folder),
+            fix="restore the weights that it was trained on, or train again",
+        )
+    return source, strategy
 
 
 def reload_check(model: PreTrainedModel, saved: SavedModel, features: Features) -> dict[str, Any]:

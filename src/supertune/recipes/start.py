@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,17 @@ from supertune.config import Config, absolute_paths
 from supertune.console import Console
 from supertune.contracts import Strategy
 from supertune.errors import UserError
-from supertune.models import REGISTRY, ModelSource, default_max_length, default_model, load_tokenizer, resolve
+from supertune.models import (
+    REGISTRY,
+    ModelSource,
+    count_parameters,
+    default_max_length,
+    default_model,
+    load_tokenizer,
+    resolve,
+)
 from supertune.recipes.rows import LoadedRows
-from supertune.strategies import STRATEGIES
+from supertune.strategies import build_strategy
 from supertune.train import RATE_FACTORS, Precision, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
@@ -109,6 +117,23 @@ def default_rate(strategy: Strategy, optimizer: str) -> float:
     return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
 
 
+def chosen_strategy(config: Config) -> Strategy:
+    """The strategy with the settings that are not as every strategy has them.
+
+    Raises:
+        UserError: A setting means nothing for it.
+    """
+    settings = config.strategy.model_dump(exclude={"name"}, exclude_defaults=True)
+    return build_strategy(config.strategy.name, settings)
+
+
+def strategy_values(strategy: Strategy) -> dict[str, object]:
+    """Every setting of the strategy by its configuration key; what is empty is null there."""
+    settings = asdict(strategy)  # type: ignore[call-overload]
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+    return {f"strategy.{key}": None if value in ("", []) else value for key, value in plain.items()}
+
+
 def find_device(name: str) -> torch.device:
     """The device called ``name``; ``auto`` is the first GPU if there is one.
 
@@ -172,13 +197,24 @@ def settle(
         console.say(f"  {precision}: bfloat16 multiplies matrices {ratio:.1f} × as fast as 32 bits here")
     else:
         precision = train.precision
-    strategy = STRATEGIES[config.strategy.name](**config.strategy.model_dump(exclude={"name"}))
+    strategy = chosen_strategy(config)
+    if max_length + strategy.extra_tokens > source.max_positions:
+        raise UserError(
+            f"{max_length} tokens per text and {strategy.extra_tokens} before each are more than {source.name} can "
+            f"take ({source.max_positions})",
+            where="strategy.tokens",
+            fix=f"--set model.max_length={source.max_positions - strategy.extra_tokens}",
+        )
+    parameters = count_parameters(source.folder)
+    if parameters and (weak := strategy.caution(parameters)):
+        console.warn(weak)
     values: dict[str, object] = {
         "data.text": list(rows.columns.text),
         "data.label": rows.columns.label,
         "model.name": source.name,
         "model.max_length": max_length,
         "train.threads": threads,
+        **strategy_values(strategy),
         "train.device": str(device),
         "train.precision": precision,
     }

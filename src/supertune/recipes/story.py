@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from supertune.contracts import Features, Score, Section
+from supertune.contracts import Features, Score, Section, Task
 from supertune.evaluate import verdict
 from supertune.files import write_text
 from supertune.language import shorten
@@ -156,7 +157,7 @@ def _card(story: Story, said: str) -> ModelCard:
         base_model=source.name,
         split=story.measured.final_split,
         scores=story.scores,
-        transformers_code=_transformers_code(story.start.max_length),
+        transformers_code=_plain_code(story.start, story.task),
         supertune_code=_SUPERTUNE_CODE,
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
@@ -184,16 +185,17 @@ def _data_facts(rows: LoadedRows) -> dict[str, Any]:
     }
 
 
-def _transformers_code(max_length: int) -> str:
+def _plain_code(start: Start, task: Task) -> str:
+    """What opens and uses the model without supertune."""
+    source = start.source
+    base = f"base = {json.dumps(str(source.folder) if source.origin == 'folder' else source.name)}\n"
+    if source.origin == "embedded":
+        base = f'from supertune.models import resolve\n\nbase = resolve("{source.name}").folder  # or a copy of it\n'
     return f"""\
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-folder = "."  # this folder
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+{base if start.strategy.adapter else ""}{start.strategy.load_lines(task.head().auto_class)}
 texts = ["one text", "another text"]
-batch = tokenizer(texts, truncation=True, max_length={max_length}, padding=True, return_tensors="pt")
+batch = tokenizer(texts, truncation=True, max_length={start.max_length}, padding=True, return_tensors="pt")
 with torch.no_grad():
     probabilities = model(**batch).logits.softmax(-1)
 labels = [model.config.id2label[int(index)] for index in probabilities.argmax(-1)]

@@ -3,11 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
 
 from supertune.contracts import Strategy
+from supertune.errors import UserError
+from supertune.strategies.bitfit import BitFitStrategy
+from supertune.strategies.bottleneck import BottleneckStrategy
 from supertune.strategies.full import FullStrategy
+from supertune.strategies.ia3 import Ia3Strategy
+from supertune.strategies.layernorm import LayerNormStrategy
+from supertune.strategies.lora import DoraStrategy, LoraStrategy
+from supertune.strategies.partial import PartialStrategy
+from supertune.strategies.prompts import PrefixStrategy, PromptStrategy, PTuningStrategy
 
-STRATEGIES: Mapping[str, Callable[..., Strategy]] = {"full": FullStrategy}
-"""Name → what builds the strategy from the other settings of the configuration's section, by keyword."""
+STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
+    strategy.name: strategy
+    for strategy in (
+        FullStrategy,
+        PartialStrategy,
+        LoraStrategy,
+        DoraStrategy,
+        BottleneckStrategy,
+        PromptStrategy,
+        PTuningStrategy,
+        PrefixStrategy,
+        Ia3Strategy,
+        BitFitStrategy,
+        LayerNormStrategy,
+    )
+}
+"""Name → what builds the strategy from its own settings, by keyword."""
 
-__all__ = ["STRATEGIES", "FullStrategy"]
+
+def build_strategy(name: str, settings: Mapping[str, Any]) -> Strategy:
+    """The strategy with its settings; what is not given is as the strategy has it.
+
+    Args:
+        name: One of `STRATEGIES`.
+        settings: Its settings by name; sequences may be lists.
+
+    Raises:
+        UserError: It has no such setting.
+    """
+    known = {field.name for field in fields(STRATEGIES[name])}  # type: ignore[arg-type]
+    for key in settings:
+        if key not in known:
+            others = [other for other, kind in STRATEGIES.items() if key in {field.name for field in fields(kind)}]  # type: ignore[arg-type]
+            raise UserError(
+                f"means nothing for the strategy {name!r}",
+                where=f"strategy.{key}",
+                fix=f"leave it out; it is for {', '.join(others)}",
+            )
+    return STRATEGIES[name](
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    )
+
+
+__all__ = ["STRATEGIES", "FullStrategy", "build_strategy"]

@@ -99,7 +99,9 @@ def measure_attention(
     """
     import torch
 
-    body = model.base_model
+    # peft wraps a model, and has a base_model of its own.
+    plain: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
+    body = plain.base_model
     training, before = model.training, model.config._attn_implementation
     outputs: dict[str, torch.Tensor] = {}
     model.train(False)
@@ -116,6 +118,8 @@ def measure_attention(
     kept = batch["attention_mask"].bool()
     usable = [name for name, out in outputs.items() if float((out - reference)[kept].abs().max()) <= 0.1 * scale]
     seconds: dict[str, list[float]] = {name: [] for name in usable}
+    # In a frozen body gradients pass through to what lies before it, and have to be computed all the same.
+    hook = model.get_input_embeddings().register_forward_hook(lambda *call: call[2].requires_grad_())
     for _ in range(6):
         for name in usable:
             set_attention(model, name)
@@ -125,6 +129,7 @@ def measure_attention(
                 torch.cuda.synchronize()
             seconds[name].append(time.perf_counter() - begun)
             model.zero_grad(set_to_none=True)
+    hook.remove()
     # The least, not the median: what else the machine does only ever adds.
     least = {name: min(taken[1:]) for name, taken in seconds.items()}
     set_attention(model, before if before in candidates else "sdpa")

@@ -1,0 +1,68 @@
+"""An adapter put into the weights of its base: a whole model that computes the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from supertune.console import Console
+from supertune.errors import SupertuneError, UserError
+from supertune.files import explained
+from supertune.recipes.predict import open_trained
+from supertune.recipes.saved import write_whole
+from supertune.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    import torch
+
+_TOLERANCE = 1e-4
+"""Largest difference of logits, in 32 bits: sums are taken in another order."""
+_TEXTS, _TOKENS = 8, 32
+
+
+def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
+    """Merge the adapter of a finished run into its base and write the whole model to ``out``.
+
+    Returns:
+        ``run``, ``out``, ``strategy`` and ``max_difference`` of the logits.
+
+    Raises:
+        UserError: The run has no adapter, or one that cannot be merged exactly, or ``out`` exists.
+        SupertuneError: The merged model does not compute the same.
+    """
+    with explained(out):
+        if out.exists():
+            raise UserError("exists already", where=str(out), fix="name a new folder with --out")
+    store, saved = open_trained(run)
+    strategy = saved.strategy
+    if strategy is None:
+        raise UserError(
+            "holds a whole model: there is nothing to merge", where=str(run), fix=f"use {store.model_folder}"
+        )
+    if not strategy.mergeable:
+        can = ", ".join(name for name, kind in STRATEGIES.items() if kind().mergeable)
+        raise UserError(
+            f"was trained with {strategy.name}, which changes what the model computes and not only its weights",
+            where=str(run),
+            fix=f"use it as it is; what can be merged is {can}",
+        )
+    before = _logits(saved.model)
+    merged = strategy.merge(saved.model)
+    difference = float((_logits(merged) - before).abs().max())
+    if not difference <= _TOLERANCE:
+        raise SupertuneError(f"the merged model differs by {difference:g} in its outputs; please report this")
+    write_whole(merged, saved, out)
+    console.say(f"whole model: {out} (outputs within {difference:.1e} of the adapter's)")
+    return {"run": str(run), "out": str(out), "strategy": strategy.name, "max_difference": difference}
+
+
+def _logits(model: torch.nn.Module) -> torch.Tensor:
+    """Of random tokens: what is compared is arithmetic, not meaning."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    known: Any = model.get_input_embeddings()  # type: ignore[operator]
+    ids = torch.randint(0, known.num_embeddings, (_TEXTS, _TOKENS), generator=generator)
+    with torch.inference_mode():
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    return logits

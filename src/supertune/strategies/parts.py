@@ -1,0 +1,68 @@
+"""The parts of a model that strategies tell apart: its head, and the linear layers inside its stacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from supertune.strategies.layers import layer_stacks
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+def head_modules(model: PreTrainedModel) -> list[str]:
+    """Names of the modules with weights between the body's hidden states and the answer: its pooler, and all beside it.
+
+    The pooler belongs to the head: it is new where the model was pre-trained without one, and one that was
+    pre-trained saw another task.
+    """
+    body = cast(Any, model).base_model
+    names = []
+    for name, child in model.named_children():
+        if child is body:
+            names += [f"{name}.{part}" for part, module in body.named_children() if "pooler" in part and _has(module)]
+        elif _has(child):
+            names.append(name)
+    return names
+
+
+def head_parameters(model: PreTrainedModel) -> set[str]:
+    """Names of the parameters of `head_modules`."""
+    prefixes = tuple(f"{name}." for name in head_modules(model))
+    return {name for name, _ in model.named_parameters() if name.startswith(prefixes)}
+
+
+def linear_layers(model: PreTrainedModel) -> list[list[str]]:
+    """Names of the linear layers in each layer of the model, from the bottom; an encoder-decoder's encoder first.
+
+    Raises:
+        UserError: The layers cannot be told apart.
+    """
+    return [
+        [f"{prefix}.{name}" for name, module in layer.named_modules() if is_linear(module)]
+        for stack in layer_stacks(model)
+        for prefix, layer in stack
+    ]
+
+
+def is_linear(module: torch.nn.Module) -> bool:
+    """Whether a module multiplies by a matrix: torch's, or GPT-2's transposed one."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    return isinstance(module, (torch.nn.Linear, Conv1D))
+
+
+def transposed(model: PreTrainedModel, layers: list[list[str]]) -> bool:
+    """Whether the linear layers hold their matrices the other way round, as GPT-2 does."""
+    return any(hasattr(model.get_submodule(name), "nf") for names in layers for name in names)
+
+
+def output_width(module: Any) -> int:
+    """Width of what a linear layer gives out."""
+    return int(module.nf if hasattr(module, "nf") else module.out_features)
+
+
+def _has(module: torch.nn.Module) -> bool:
+    return any(True for _ in module.parameters())
