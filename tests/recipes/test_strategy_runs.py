@@ -186,3 +186,35 @@ def test_prompts_need_positions(tmp_path: Path, tiny_encoder: Path) -> None:
     most = json.loads((tiny_encoder / "config.json").read_text())["max_position_embeddings"]
     with pytest.raises(UserError, match="20 before each"):
         fit(tmp_path, tiny_encoder, "prompt", **{"model.max_length": most})
+
+
+def test_frozen_layers_kept_or_computed_come_to_the_same(tmp_path: Path, tiny_encoder: Path) -> None:
+    settings = {"train.precision": "fp32", "strategy.layers": 1}
+    kept = fit(tmp_path / "kept", tiny_encoder, "partial", **settings)
+    computed = fit(tmp_path / "computed", tiny_encoder, "partial", **settings, **{"train.frozen_layers": "compute"})
+    assert losses(kept) == pytest.approx(losses(computed), abs=1e-5)
+    assert [row["scores"] for row in stored(kept)] == [
+        pytest.approx(row["scores"], abs=1e-5) for row in stored(computed)
+    ]
+
+
+def test_frozen_layers_with_what_draws_anew_at_every_pass(tmp_path: Path, tiny_encoder: Path) -> None:
+    plain = losses(fit(tmp_path / "plain", tiny_encoder, "partial"))
+    for name, value in (("r_drop", 1.0), ("mixout", 0.5), ("adversarial", "fgm"), ("accumulate", 3)):
+        found = losses(fit(tmp_path / name, tiny_encoder, "partial", **{f"train.{name}": value}))
+        assert found != plain
+        assert found[0] == pytest.approx(plain[0], abs=0.2)
+
+
+@pytest.mark.parametrize("strategy", ["partial", "bitfit"])
+def test_what_is_frozen_stays_as_it_was_pretrained_to_the_last_bit(
+    strategy: str, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    run = fit(tmp_path, tiny_encoder, strategy, **{"train.precision": "bf16"})
+    base, now = load_file(tiny_encoder / "model.safetensors"), load_file(run.path / "model/model.safetensors")
+    same = {name for name in base if torch.equal(base[name], now.get(f"bert.{name}", now.get(name)))}
+    expected = {
+        "partial": {name for name in base if "layer.1." not in name and "pooler" not in name},
+        "bitfit": {name for name in base if not name.endswith("bias") and "pooler" not in name},
+    }
+    assert same == expected[strategy]

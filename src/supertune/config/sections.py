@@ -201,6 +201,11 @@ class TrainConfig(Section):
     embeddings: Literal["auto", "rows", "dense"] = Field(
         "auto", description="rows: update only the word embeddings in use; auto: rows, with precision fp32 dense"
     )
+    frozen_layers: Literal["keep", "compute"] = Field(
+        "keep",
+        description="layers that do not learn: keep what they give out on the disk while training, where there is "
+        "room; or compute them at every pass",
+    )
     checkpoint_every: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="steps between checkpoints; auto: a minute, and after every epoch; 0: none"
     )

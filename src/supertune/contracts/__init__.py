@@ -35,6 +35,7 @@ from supertune.contracts.rows import (
 )
 from supertune.contracts.work import (
     Consumer,
+    FrozenPrefix,
     Head,
     ParameterGroup,
     Predictor,
@@ -51,6 +52,7 @@ __all__ = [
     "Features",
     "Finding",
     "FloatArray",
+    "FrozenPrefix",
     "Grid",
     "Head",
     "HeatMap",

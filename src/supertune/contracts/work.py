@@ -136,6 +136,19 @@ class ParameterGroup:
     weight_decay: float
 
 
+@dataclass(frozen=True)
+class FrozenPrefix:
+    """What every text passes first and never changes, so that it need be computed only once.
+
+    Attributes:
+        before: Names of the modules before the layers: embeddings and their like.
+        layers: Names of the lowest layers, from the bottom, of which nothing learns; empty where the first one does.
+    """
+
+    before: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+
 class Strategy(Protocol):
     """Which parameters learn, and at what rate.
 
@@ -170,8 +183,8 @@ class Strategy(Protocol):
         """Every parameter that learns, each in exactly one group."""
         ...
 
-    def frozen_prefix(self, model: PreTrainedModel) -> tuple[str, ...]:
-        """Names of the leading modules whose outputs never change, and may be cached."""
+    def frozen_prefix(self, model: PreTrainedModel) -> FrozenPrefix:
+        """The leading modules of a prepared model whose outputs never change, and may be kept."""
         ...
 
     def save(self, model: PreTrainedModel, folder: str, base: str) -> None:

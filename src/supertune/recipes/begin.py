@@ -15,6 +15,7 @@ from supertune.train import (
     BITS,
     Batching,
     Descent,
+    FrozenLayers,
     Learner,
     Objective,
     OptimizerSettings,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    Forward = Callable[[torch.nn.Module, Mapping[str, torch.Tensor]], torch.Tensor]
+
 
 @dataclass(frozen=True)
 class Training:
@@ -53,6 +56,7 @@ class Training:
         plan: How the rows will be gone through.
         steps: Optimizer steps of the whole training.
         base: Opens the model anew, as it was before training; None where all of it learns.
+        frozen: Its layers that need be computed only once; None where there are none.
     """
 
     model: PreTrainedModel
@@ -62,6 +66,11 @@ class Training:
     plan: Plan
     steps: int
     base: Callable[[], PreTrainedModel] | None = None
+    frozen: FrozenLayers | None = None
+
+    def recalling(self, forward: Forward) -> Forward:
+        """A function of (model, batch) that computes frozen layers only where the batch lacks what they give out."""
+        return self.frozen.recalling(forward) if self.frozen is not None else forward
 
     def finish(self) -> PreTrainedModel:
         """The model as a plain one: in 32 bits, with its whole embedding, in evaluation mode."""
@@ -111,6 +120,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         check_tokens(start, model, encoded)
     if settings.dropout is not None:
         override_dropout(model, settings.dropout)
+    frozen_layers = _still(start, model)
     use_fast_dropout(model)
     set_attention(model, settings.attention)
     padding = int(start.tokenizer.pad_token_id or 0)
@@ -127,14 +137,28 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         padding={"input_ids": vocabulary.padding if vocabulary is not None else padding},
     )
     steps = plan.steps(features["train"].lengths)
-    learner = _learner(start, task, model, steps)
+    learner = _learner(start, _objective(start.config, task, model, frozen_layers), model, steps)
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)
     BITS.seed(seed)
-    return Training(model, vocabulary, features, learner, plan, steps, opened if frozen else None)
+    return Training(model, vocabulary, features, learner, plan, steps, opened if frozen else None, frozen_layers)
 
 
-def _learner(start: Start, task: Task, model: PreTrainedModel, steps: int) -> Learner:
+def _still(start: Start, model: PreTrainedModel) -> FrozenLayers | None:
+    """The layers that never change what they give out: without dropout, which would only blur it."""
+    prefix = start.strategy.frozen_prefix(model)
+    if not prefix.layers:
+        return None
+    for name in (*prefix.before, *prefix.layers):
+        override_dropout(model.get_submodule(name), 0.0)
+    train = start.config.train
+    if train.frozen_layers == "compute" or train.adversarial != "none":
+        # Where embeddings are moved, what comes after them changes at every pass.
+        return None
+    return FrozenLayers([model.get_submodule(name) for name in prefix.layers])
+
+
+def _learner(start: Start, objective: Objective, model: PreTrainedModel, steps: int) -> Learner:
     settings = start.config.train
     assert isinstance(settings.learning_rate, float)
     how = OptimizerSettings(
@@ -157,7 +181,7 @@ def _learner(start: Start, task: Task, model: PreTrainedModel, steps: int) -> Le
 
     return Learner(
         model,
-        _objective(start.config, task, model),
+        objective,
         start.strategy.parameter_groups(model, settings.learning_rate, settings.weight_decay),
         build,
         precision=start.precision,
@@ -185,12 +209,13 @@ def moves_rows(config: Config) -> bool:
     return train.embeddings == "rows" and train.optimizer in ("adamw", "adam") and not looks_at_all
 
 
-def _objective(config: Config, task: Task, model: PreTrainedModel) -> Objective:
+def _objective(config: Config, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective:
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
     train = config.train
-    objective: Objective = task.loss
+    objective: Objective = task.loss if frozen is None else frozen.recalling(task.loss)
     if train.r_drop:
-        objective = r_drop(task.forward, task.criterion, train.r_drop)
+        forward = task.forward if frozen is None else frozen.recalling(task.forward)
+        objective = r_drop(forward, task.criterion, train.r_drop)
     return mixout(objective, pretrained_weights(model), train.mixout) if train.mixout else objective
 
 

@@ -112,14 +112,15 @@ def encode_splits(start: Start, task: ClassificationTask, rows: LoadedRows, cons
                 start.tokenizer,
                 start.max_length,
                 cache=cache,
-                progress=_after(done, bar),
+                progress=after(done, bar),
             )
             done += len(table)
             bar(done)
     return features
 
 
-def _after(before: int, bar: Bar) -> Callable[[int], None]:
+def after(before: int, bar: Bar) -> Callable[[int], None]:
+    """Reports progress of a part on a bar of the whole, of which ``before`` is done."""
     return lambda count: bar(before + count)
 
 

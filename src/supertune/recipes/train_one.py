@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from supertune.errors import UserError
 from supertune.evaluate import METRICS, estimate
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.consumers import BestEpoch, Checkpoints, Progress, Validation
+from supertune.recipes.encode import after
 from supertune.recipes.interruption import Interruption
 from supertune.recipes.start import Start
 from supertune.train import (
@@ -96,9 +97,10 @@ def train_one(
     best = BestEpoch(
         training.learner.weights, metric, settings.patience, higher_is_better=METRICS[metric].higher_is_better
     )
+    begun = time.monotonic()
+    training = _with_frozen(training, task, checkpoints, console)
     position = Position()
     saved = _Saved(training, position, {"best": best})
-    begun = time.monotonic()
     for event in _opening(saved, checkpoints, console):
         record(event)
     with (
@@ -141,6 +143,32 @@ def train_one(
         settings.seed,
         degenerate,
     )
+
+
+def _with_frozen(training: Training, task: Task, folder: Path, console: Console) -> Training:
+    """The same with what the frozen layers give out for every text, so that they are computed once and not again."""
+    frozen = training.frozen
+    if frozen is None:
+        return training
+    total = sum(map(len, training.features.values()))
+    features: dict[str, Features] = {}
+    done = 0
+    with console.progress("frozen layers", total) as bar:
+        for split, encoded in training.features.items():
+            kept = frozen.remember(
+                training.model,
+                encoded,
+                task.forward,
+                folder=folder,
+                padding=training.plan.padding,
+                progress=after(done, bar),
+            )
+            if kept is None:
+                console.warn("what the frozen layers give out cannot be kept here: they are computed at every pass")
+                return training
+            features[split] = kept
+            done += len(encoded)
+    return replace(training, features=features)
 
 
 def _steps(training: Training, settings: TrainConfig, position: Position) -> Iterator[Event]:
@@ -239,7 +267,11 @@ def outcome_of(training: Training, task: Task, evaluation: EvaluateConfig) -> Ou
     features = training.features["validation"]
     with training.learner.evaluating():
         outputs = predict_outputs(
-            training.model, features, task.forward, batch_size=evaluation.batch_size, padding=training.plan.padding
+            training.model,
+            features,
+            training.recalling(task.forward),
+            batch_size=evaluation.batch_size,
+            padding=training.plan.padding,
         )
     return task.outcome(outputs, features)
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from supertune.contracts import ParameterGroup
+from supertune.contracts import FrozenPrefix, ParameterGroup
 from supertune.strategies.layers import depth_of
-from supertune.strategies.parts import head_parameters
+from supertune.strategies.parts import frozen_prefix, head_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -64,9 +64,9 @@ class OwnWeights:
             for (share, matrices), names in sorted(members.items(), reverse=True)
         ]
 
-    def frozen_prefix(self, model: PreTrainedModel) -> tuple[str, ...]:
-        """Nothing is frozen."""
-        return ()
+    def frozen_prefix(self, model: PreTrainedModel) -> FrozenPrefix:
+        """The layers below the first one that learns."""
+        return frozen_prefix(model)
 
     def save(self, model: PreTrainedModel, folder: str, base: str) -> None:
         """The whole model as safetensors with its config.json."""

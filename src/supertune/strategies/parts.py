@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
+from supertune.contracts import FrozenPrefix
+from supertune.errors import UserError
 from supertune.strategies.layers import layer_stacks
 
 if TYPE_CHECKING:
@@ -44,6 +47,36 @@ def linear_layers(model: PreTrainedModel) -> list[list[str]]:
         for stack in layer_stacks(model)
         for prefix, layer in stack
     ]
+
+
+def frozen_prefix(model: PreTrainedModel) -> FrozenPrefix:
+    """The lowest layers of which nothing learns, and what stands before them; nothing where that learns.
+
+    Models with two stacks have none: what the encoder gives out is read in every layer of the decoder.
+    """
+    try:
+        stacks = layer_stacks(model)
+    except UserError:
+        return FrozenPrefix()
+    first = stacks[0][0][0]
+    body = {id(module) for module in cast(Any, model).base_model.modules()}
+    before: list[str] = []
+    for name, module in model.named_modules():
+        if id(module) not in body:
+            continue
+        if name == first:
+            break
+        around = name == "" or first.startswith(f"{name}.")
+        if not around and not any(name.startswith(f"{other}.") for other in before):
+            if _learns(module):
+                return FrozenPrefix()
+            before.append(name)
+    layers = [name for name, _ in takewhile(lambda pair: not _learns(pair[1]), stacks[0])]
+    return FrozenPrefix(tuple(before), tuple(layers)) if layers and len(stacks) == 1 else FrozenPrefix()
+
+
+def _learns(module: torch.nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
 
 
 def is_linear(module: torch.nn.Module) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from supertune.contracts import ParameterGroup
+from supertune.contracts import FrozenPrefix, ParameterGroup
 from supertune.strategies.parts import head_modules
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class PeftStrategy:
             for (share, matrices), names in sorted(members.items(), reverse=True)
         ]
 
-    def frozen_prefix(self, model: PreTrainedModel) -> tuple[str, ...]:
+    def frozen_prefix(self, model: PreTrainedModel) -> FrozenPrefix:
         """What is added reaches down to the first layer."""
-        return ()
+        return FrozenPrefix()
 
     def save(self, model: PreTrainedModel, folder: str, base: str) -> None:
         """``adapter_model.safetensors`` and ``adapter_config.json``: what was added, and the head."""

@@ -14,6 +14,7 @@ from supertune.train.checkpoints import (
     unflatten,
 )
 from supertune.train.embeddings import UsedVocabulary, row_adam
+from supertune.train.frozen import FrozenLayers
 from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
 from supertune.train.loop import Plan, Position, consume, predict_outputs, train
 from supertune.train.losses import CLASS_LOSSES, LossSettings, balanced_weights, cross_entropy
@@ -48,6 +49,7 @@ __all__ = [
     "Batching",
     "CheckpointWriter",
     "Descent",
+    "FrozenLayers",
     "Learner",
     "LossSettings",
     "NotWritten",

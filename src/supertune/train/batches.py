@@ -23,7 +23,8 @@ def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> 
     """The named items as one batch: token columns padded on the right to the longest, plus ``attention_mask``.
 
     Returns:
-        Token columns int64 (items, longest), ``attention_mask`` int64 of that shape, targets (items, …).
+        Token columns int64 (items, longest), those of vectors (items, longest, …) in their own type and padded with
+        zeros, ``attention_mask`` int64 (items, longest), targets (items, …).
     """
     import torch
 
@@ -33,7 +34,8 @@ def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> 
     mask = positions < lengths[:, None]
     batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
     for name, flat in features.tokens.items():
-        padded = np.full(mask.shape, padding.get(name, 0), np.int64)
+        kind = np.int64 if flat.ndim == 1 else flat.dtype
+        padded = np.full((*mask.shape, *flat.shape[1:]), padding.get(name, 0), kind)
         padded[mask] = flat[(starts[:, None] + positions)[mask]]
         batch[name] = torch.from_numpy(padded)
     for name, values in features.targets.items():
