@@ -68,13 +68,16 @@ def test_a_strategy_trains_saves_and_is_read_back(strategy: str, tmp_path: Path,
     assert all(getattr(config.strategy, key.partition(".")[2]) == value for key, value in OWN.get(strategy, {}).items())
 
 
-@pytest.mark.parametrize("strategy", ["lora", "adapter", "prefix"])
+@pytest.mark.parametrize("strategy", ["lora", "adapter", "prefix", "probe"])
 def test_the_lines_on_the_card_work_without_supertune(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, strategy)
     kept = stored(run)
     for row, scores in zip(kept, plain_answers(run, [row["text"] for row in kept]), strict=True):
         assert scores == pytest.approx(row["scores"], abs=1e-4)
     folder = run.path / "model"
+    if strategy == "probe":
+        assert (folder / "config.json").exists()
+        return
     assert not (folder / "config.json").exists()
     assert json.loads((folder / "labels.json").read_text()) == {"labels": ["no", "yes"]}
     assert not (folder / "tokenizer.json").exists()

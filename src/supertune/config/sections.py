@@ -56,6 +56,7 @@ class StrategyConfig(Section):
     name: Literal[
         "full",
         "partial",
+        "probe",
         "lora",
         "dora",
         "adapter",

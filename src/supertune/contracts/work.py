@@ -156,12 +156,16 @@ class Strategy(Protocol):
         name: What the user types.
         adapter: Whether `save` writes only what was learned, for `load` to put on the same base again; otherwise it
             writes a whole model.
+        own_head: Whether it puts a head of its own in the place of the task's, and `load` does so again.
+        passes: How many times the usual number of passes over the rows suits it.
         mergeable: Whether `merge` makes a plain model that computes the same.
         extra_tokens: Positions of the model that it uses besides those of the text.
     """
 
     name: str
     adapter: bool
+    own_head: bool
+    passes: float
     mergeable: bool
 
     @property

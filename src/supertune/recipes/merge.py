@@ -35,7 +35,7 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
             raise UserError("exists already", where=str(out), fix="name a new folder with --out")
     store, saved = open_trained(run)
     strategy = saved.strategy
-    if strategy is None:
+    if not strategy.adapter:
         raise UserError(
             "holds a whole model: there is nothing to merge", where=str(run), fix=f"use {store.model_folder}"
         )

@@ -39,7 +39,7 @@ class SavedModel:
         task: Knows the columns and the labels.
         max_length: Tokens per text, as trained.
         base: Name and SHA-256 of what was fine-tuned.
-        strategy: What put the learned weights on it; None where the folder holds a whole model.
+        strategy: How it was trained, and what puts together again what was saved.
     """
 
     model: PreTrainedModel
@@ -47,7 +47,7 @@ class SavedModel:
     task: Task
     max_length: int
     base: dict[str, str]
-    strategy: Strategy | None = None
+    strategy: Strategy
 
     def outputs(self, features: Features, batch_size: int = 64, **options: Any) -> NDArray[Any]:
         """Raw outputs of every item, float32 (items, …)."""
@@ -74,13 +74,13 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
         "state": task.state(),
         "max_length": start.max_length,
         "base": {"name": name, "sha256": source.sha256, "license": source.license},
+        "strategy": start.config.strategy.model_dump(exclude_defaults=True) | {"name": strategy.name},
     }
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
         if strategy.adapter:
-            settings = start.config.strategy.model_dump(exclude_defaults=True)
             allowed = {"allow_pickle": source.allow_pickle, "trust_remote_code": source.trust_remote_code}
-            described["adapter"] = {"name": strategy.name, **settings, "base": allowed}
+            described["base_allowed"] = allowed
             write_json(partial / LABELS_FILE, {"labels": list(task.head().config["id2label"].values())})
         else:
             _writing(save_tokenizer, start.tokenizer, partial)
@@ -97,7 +97,8 @@ def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None
         _writing(STRATEGIES["full"]().save, model, str(partial), saved.base["name"])
         _writing(save_tokenizer, saved.tokenizer, partial)
         described = {"format": _FORMAT, "task": saved.task.name, "state": saved.task.state()}
-        write_json(partial / TASK_FILE, {**described, "max_length": saved.max_length, "base": saved.base})
+        described |= {"max_length": saved.max_length, "base": saved.base, "strategy": {"name": "full"}}
+        write_json(partial / TASK_FILE, described)
 
 
 def _writing(write: Any, *arguments: Any) -> None:
@@ -131,29 +132,28 @@ def open_saved(folder: Path) -> SavedModel:
         max_length, base = int(described["max_length"]), dict(described["base"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
-    strategy: Strategy | None = None
-    if "adapter" in described:
-        source, strategy = _base_and_strategy(described, folder)
-        model = strategy.load(load_with_head(source, task.head()), str(folder))
-        model.train(False)
-    else:
-        source = resolve(str(folder))
-        model = load_with_head(source, task.head(), new=False)
+    # Runs of the first versions knew no other strategy.
+    settings = dict(described.get("strategy", {"name": "full"}))
+    try:
+        strategy = build_strategy(settings.pop("name"), settings)
+    except (KeyError, TypeError) as error:
+        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+    source = _base(described, folder) if strategy.adapter else resolve(str(folder))
+    new = strategy.adapter or strategy.own_head
+    model = strategy.load(load_with_head(source, task.head(), new=new), str(folder))
+    model.train(False)
     return SavedModel(model, load_tokenizer(source, max_length=max_length), task, max_length, base, strategy)
 
 
-def _base_and_strategy(described: dict[str, Any], folder: Path) -> tuple[ModelSource, Strategy]:
-    """What an adapter was put on, and what puts it there.
+def _base(described: dict[str, Any], folder: Path) -> ModelSource:
+    """What an adapter was put on.
 
     Raises:
         UserError: The base is not here, or other weights go by its name now.
     """
     try:
         name, wanted = described["base"]["name"], described["base"]["sha256"]
-        settings = dict(described["adapter"])
-        allowed, strategy_name = dict(settings.pop("base")), settings.pop("name")
-        source = resolve(name, **allowed)
-        strategy = build_strategy(strategy_name, settings)
+        source = resolve(name, **described["base_allowed"])
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
     if source.sha256 != wanted:
@@ -162,7 +162,7 @@ def _base_and_strategy(described: dict[str, Any], folder: Path) -> tuple[ModelSo
             where=str(folder),
             fix="restore the weights that it was trained on, or train again",
         )
-    return source, strategy
+    return source
 
 
 def reload_check(model: PreTrainedModel, saved: SavedModel, features: Features) -> dict[str, Any]:

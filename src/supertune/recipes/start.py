@@ -103,13 +103,19 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def auto_epochs(rows: int, batch_size: int) -> int:
+def auto_epochs(rows: int, batch_size: int, passes: float = 1.0) -> int:
     """Three passes, more when rows are few: at least 300 steps where 20 passes suffice for that.
 
     Small data needs steps, not passes: Mosbach et al. 2021 train 20 epochs where 3 gave random results.
+
+    Args:
+        rows: Training rows.
+        batch_size: Rows per step.
+        passes: Multiplies all three numbers.
     """
     steps = math.ceil(rows / batch_size)
-    return min(MOST_EPOCHS, max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / steps)))
+    usual = max(USUAL_EPOCHS * passes, math.ceil(FEWEST_STEPS * passes / steps))
+    return math.ceil(min(MOST_EPOCHS * passes, usual))
 
 
 def default_rate(strategy: Strategy, optimizer: str) -> float:
@@ -225,7 +231,7 @@ def settle(
         # Exact results repeat; what is measured might be chosen otherwise the next time.
         values["train.attention"] = "sdpa"
     if train.epochs == "auto":
-        values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size)
+        values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size, strategy.passes)
     if train.learning_rate == "auto":
         values["train.learning_rate"] = default_rate(strategy, train.optimizer)
     return Start(located(config.with_values(values)), source, tokenizer, max_length, strategy, device, precision)

@@ -15,6 +15,7 @@ from supertune.strategies.ia3 import Ia3Strategy
 from supertune.strategies.layernorm import LayerNormStrategy
 from supertune.strategies.lora import DoraStrategy, LoraStrategy
 from supertune.strategies.partial import PartialStrategy
+from supertune.strategies.probe import ProbeStrategy
 from supertune.strategies.prompts import PrefixStrategy, PromptStrategy, PTuningStrategy
 
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
@@ -22,6 +23,7 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     for strategy in (
         FullStrategy,
         PartialStrategy,
+        ProbeStrategy,
         LoraStrategy,
         DoraStrategy,
         BottleneckStrategy,

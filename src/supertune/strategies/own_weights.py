@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,8 @@ class OwnWeights:
     head_rate: float = 1.0
 
     adapter = False
+    own_head = False
+    passes = 1.0
     mergeable = False
     extra_tokens = 0
 
@@ -70,15 +74,8 @@ class OwnWeights:
 
     def save(self, model: PreTrainedModel, folder: str, base: str) -> None:
         """The whole model as safetensors with its config.json."""
-        from transformers.utils import logging
-
-        shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
+        with quiet_saving():
             model.save_pretrained(folder)
-        finally:
-            if shown:
-                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
     def load(self, model: PreTrainedModel, folder: str) -> PreTrainedModel:
         """What was saved is a whole model, and needs nothing put on it."""
@@ -101,6 +98,20 @@ model = {auto_class}.from_pretrained(folder).eval()
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
         """There is nothing to merge."""
         raise NotImplementedError
+
+
+@contextmanager
+def quiet_saving() -> Iterator[None]:
+    """Keep transformers' progress bars from the user, who sees ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def rates_by_depth(model: PreTrainedModel, layer_decay: float) -> dict[str, float]:

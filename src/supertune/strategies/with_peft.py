@@ -28,6 +28,8 @@ class PeftStrategy:
     head_rate: float = 1.0
 
     adapter = True
+    own_head = False
+    passes = 1.0
     mergeable = False
 
     @property
