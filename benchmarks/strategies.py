@@ -5,7 +5,8 @@ Usage: SUPERTUNE_DATA=folder python benchmarks/strategies.py [--rows 1500] [--va
 
 Each training is the real ``supertune train`` in a process of its own, so that its memory is its own. What
 OUT/strategies.jsonl holds is not trained again. With ``--rates`` every strategy is tried at those rates instead of its
-own, and the table shows validation scores: defaults are chosen by those, never by test rows.
+own: defaults are chosen by the validation columns, never by the test rows. Memory is the highest resident one, pages of
+the frozen layers' file included.
 """
 
 from __future__ import annotations

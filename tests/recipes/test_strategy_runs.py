@@ -80,7 +80,6 @@ def test_the_lines_on_the_card_work_without_supertune(strategy: str, tmp_path: P
         return
     assert not (folder / "config.json").exists()
     assert json.loads((folder / "labels.json").read_text()) == {"labels": ["no", "yes"]}
-    assert not (folder / "tokenizer.json").exists()
 
 
 def test_the_same_command_makes_the_same_adapter(tmp_path: Path, tiny_encoder: Path) -> None:
@@ -170,6 +169,36 @@ def test_an_adapter_whose_base_has_changed_or_gone(tmp_path: Path, tiny_encoder:
     shutil.rmtree(base)
     with pytest.raises(UserError, match="no such folder"):
         supertune.load_run(run.path).predict(["a text"])
+
+
+def test_opening_a_run_runs_no_code_of_its_base(tmp_path: Path, tiny_encoder: Path) -> None:
+    base = Path(shutil.copytree(tiny_encoder, tmp_path / "base"))
+    run = fit(tmp_path, base, "lora")
+    evil = {**json.loads((base / "config.json").read_text()), "auto_map": {"AutoConfig": "evil.Config"}}
+    (base / "config.json").write_text(json.dumps(evil))
+    (base / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(UserError, match="names code"):
+        supertune.load_run(run.path).predict(["a text"])
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(UserError, match="never runs code"):
+        fit(tmp_path / "other", tiny_encoder, "lora", **{"model.trust_remote_code": True})
+
+
+@pytest.mark.parametrize("strategy", ["lora", "adapter", "prefix", "probe"])
+def test_a_decoder_that_knows_no_padding(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
+    from transformers import LlamaConfig, LlamaModel
+
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "llama"))
+    vocabulary = json.loads((tiny_encoder / "config.json").read_text())["vocab_size"]
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    torch.manual_seed(0)
+    LlamaModel(LlamaConfig(vocab_size=vocabulary, **sizes, pad_token_id=None)).save_pretrained(folder)
+    run = fit(tmp_path, folder, strategy)
+    kept = stored(run)
+    for row, scores in zip(kept, plain_answers(run, [row["text"] for row in kept]), strict=True):
+        assert scores == pytest.approx(row["scores"], abs=1e-4)
+    if strategy == "lora":
+        assert merge_run(run.path, tmp_path / "merged", console=Console(quiet=True))["max_difference"] <= 1e-4
 
 
 def test_settings_of_another_strategy(tmp_path: Path, tiny_encoder: Path) -> None:

@@ -34,7 +34,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {"initialisation": "pissa", "ranks": [1, 2, 3], "rank_stabilised": True},
         {"rank": 2, "alpha": 5.0, "adapter_dropout": 0.1, "lora_plus": 4.0},
     ],
-    "dora": [{"rank": 2}],
+    "dora": [{"rank": 2}, {"rank": 3, "initialisation": "pissa"}],
     "adapter": [{"width": 3, "placement": "pfeiffer"}],
     "prompt": [{"tokens": 3, "initialisation": "random"}],
     "p-tuning": [{"tokens": 2, "width": 8}],
@@ -52,7 +52,8 @@ def build(architecture: str, seed: int = 0) -> Any:
     class_name, settings = MODELS[architecture]
     model_class = getattr(transformers, class_name)
     torch.manual_seed(seed)
-    wide = {name: 24 for name in ("intermediate_size", "hidden_dim") if name in settings}
+    widths = ("intermediate_size", "hidden_dim", "encoder_ffn_dim", "decoder_ffn_dim", "d_ff")
+    wide = {name: 24 for name in widths if name in settings}
     return model_class(model_class.config_class(**{**settings, **wide, "num_labels": LABELS, "pad_token_id": 0})).eval()
 
 
@@ -154,6 +155,8 @@ def test_only_what_should_learn_moves(name: str, architecture: str) -> None:
     loss.backward()
     optimizer.step()
     now = changed(model, before)
+    # Whatever is added to all keys alike, the softmax over them does not see.
+    assert {parameter for parameter in set(learning) - now if not parameter.endswith("key.bias")} == set()
     assert now <= set(learning)
     if name == "probe":
         assert now == set(learning) == {"classifier.weight", "classifier.bias"}
@@ -225,6 +228,51 @@ def test_prompts_are_read(name: str) -> None:
     assert (logits(model) - before).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("name", ["lora", "dora", "ia3", "prefix", "prompt", "p-tuning"])
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_damaged_adapter_is_named(name: str, file: str, tmp_path: Path) -> None:
+    strategy, model = prepared(name, {}, "bert")
+    strategy.save(model, str(tmp_path), "the-base")
+    content = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="does not fit the model"):
+        strategy.load(build("bert"), str(tmp_path))
+    (tmp_path / file).unlink()
+    with pytest.raises(UserError, match="is missing") as error:
+        strategy.load(build("bert"), str(tmp_path))
+    assert error.value.where == str(tmp_path / file)
+
+
+def test_a_base_of_another_shape_is_refused(tmp_path: Path) -> None:
+    for name in ("lora", "adapter", "prefix"):
+        strategy, model = prepared(name, {}, "bert")
+        strategy.save(model, str(tmp_path), "the-base")
+        config = copy.deepcopy(build("bert").config)
+        config.num_hidden_layers = 2
+        with pytest.raises(UserError, match="does not fit the model"):
+            strategy.load(transformers.BertForSequenceClassification(config), str(tmp_path))
+
+
+def test_factors_are_not_decayed() -> None:
+    strategy, model = prepared("ia3", {}, "bert")
+    decay = {name: group.weight_decay for group in strategy.parameter_groups(model, 1e-3, 0.1) for name in group.names}
+    assert {value for name, value in decay.items() if "ia3_l" in name} == {0.0}
+    assert {value for name, value in decay.items() if name.endswith("dense.weight")} == {0.1}
+
+
+@pytest.mark.parametrize("architecture", ["bart", "t5"])
+def test_encoder_decoders(architecture: str) -> None:
+    for name in ("prompt", "p-tuning", "prefix"):
+        with pytest.raises(UserError, match="has an encoder and a decoder"):
+            prepared(name, {}, architecture)
+    for name in ("lora", "adapter") if architecture == "bart" else ("adapter",):
+        _, model = prepared(name, {}, architecture)
+        ids = torch.tensor([[5, 6, 7, 2]])
+        with torch.no_grad():
+            read = {"input_ids": ids} if architecture == "bart" else {"input_ids": ids, "decoder_input_ids": ids}
+            assert torch.isfinite(model.eval()(**read).logits).all()
+
+
 def test_two_adapters_over_one_base(tmp_path: Path) -> None:
     strategy = build_strategy("lora", {"rank": 2})
     answers = {}
@@ -286,6 +334,9 @@ def test_ranks_by_layer_and_rates_of_a_and_b() -> None:
     ("name", "how", "architecture", "said"),
     [
         ("lora", {"ranks": [1, 2]}, "bert", "2 ranks are given, but the model has 3 layers"),
+        ("lora", {"initialisation": "pissa", "rank": 64}, "bert", "the smallest matrix has only 16"),
+        ("lora", {"initialisation": "random"}, "bert", "'random' means nothing for the strategy 'lora'"),
+        ("prompt", {"initialisation": "pissa"}, "bert", "'pissa' means nothing for the strategy 'prompt'"),
         ("partial", {"layers": 4}, "bert", "4 layers are to learn, but the model has only 3"),
         ("partial", {"modules": ["nothing"]}, "bert", "no parameter of the model is called 'nothing'"),
         ("bitfit", {}, "llama", "has no biases to train"),

@@ -64,8 +64,8 @@ def test_recalled_is_what_is_computed(architecture: str, dtype: torch.dtype, tmp
     model, frozen = partly_frozen(architecture)
     model.to(dtype)
     given = features()
-    kept = frozen.remember(model, given, forward, folder=tmp_path, padding=PADDING)
-    assert kept is not None
+    kept = frozen.remember(model, given, forward, folder=tmp_path, rows=8, padding=PADDING)
+    assert not isinstance(kept, str)
     assert kept.tokens[STATES].shape == (len(given.tokens["input_ids"]), 16)
     assert not list(tmp_path.iterdir()), "a file without a name"
     model.train()
@@ -92,7 +92,7 @@ def test_the_layers_are_not_computed_again(tmp_path: Path) -> None:
     first = model.bert.encoder.layer[0]
     first.attention.register_forward_hook(lambda *call: passed.append("computed"))
     frozen = FrozenLayers(list(model.bert.encoder.layer[:2]))
-    kept = frozen.remember(model, features(), forward, folder=tmp_path, padding=PADDING)
+    kept = frozen.remember(model, features(), forward, folder=tmp_path, rows=8, padding=PADDING)
     passed.clear()
     frozen.recalling(loss)(model, collate(kept, np.arange(4), PADDING))
     assert not passed
@@ -109,7 +109,12 @@ def test_nothing_is_frozen_below_what_learns() -> None:
     strategy = build_strategy("partial", {"modules": ["*.layer.1.*"]})
     prefix = strategy.frozen_prefix(strategy.prepare(build("bert")))
     assert prefix.layers == ("bert.encoder.layer.0",)
-    assert prefix.before == ("bert.embeddings",)
+    assert prefix.beside == ("bert.embeddings",)
+    # DeBERTa's layers read what stands behind them in the model.
+    strategy = build_strategy("partial", {"modules": ["deberta.encoder.rel_embeddings"]})
+    assert strategy.frozen_prefix(strategy.prepare(build("deberta-v2"))).layers == ()
+    strategy = build_strategy("partial", {"layers": 1})
+    assert "deberta.encoder.rel_embeddings" in strategy.frozen_prefix(strategy.prepare(build("deberta-v2"))).beside
     strategy = build_strategy("partial", {"layers": 1})
     assert strategy.frozen_prefix(strategy.prepare(build("bart"))).layers == ()
 
@@ -118,14 +123,14 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     model, frozen = partly_frozen("bert")
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 10**9 - 1000, 1000))
-    assert frozen.remember(model, features(), forward, folder=tmp_path, padding=PADDING) is None
+    assert "not the room" in frozen.remember(model, features(), forward, folder=tmp_path, rows=8, padding=PADDING)
     monkeypatch.undo()
 
     def full(*call: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    assert frozen.remember(model, features(), forward, folder=tmp_path, padding=PADDING) is None
+    assert "not the room" in frozen.remember(model, features(), forward, folder=tmp_path, rows=8, padding=PADDING)
     assert not list(tmp_path.iterdir())
 
 
@@ -137,4 +142,4 @@ def test_a_model_that_reads_its_lower_layers_elsewhere_computes_them(tmp_path: P
         lower: torch.Tensor = told.hidden_states[1]
         return told.logits + 10 * lower[:, 0, :3]
 
-    assert frozen.remember(model, features(), reading, folder=tmp_path, padding=PADDING) is None
+    assert "more places" in frozen.remember(model, features(), reading, folder=tmp_path, rows=8, padding=PADDING)

@@ -87,7 +87,8 @@ class StrategyConfig(Section):
         None, description="lora, dora: rank of each layer, from the bottom; null: the same for all"
     )
     alpha: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="lora, dora: scale of what is added, times the rank; null: twice the rank"
+        None,
+        description="lora, dora: scale of what is added, times the rank; null: twice the rank; 8 if rank-stabilised",
     )
     adapter_dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, description="lora, dora: dropout of what the added matrices read; null: 0"

@@ -141,11 +141,11 @@ class FrozenPrefix:
     """What every text passes first and never changes, so that it need be computed only once.
 
     Attributes:
-        before: Names of the modules before the layers: embeddings and their like.
+        beside: Names of the body's other modules, of which nothing learns either: embeddings and their like.
         layers: Names of the lowest layers, from the bottom, of which nothing learns; empty where the first one does.
     """
 
-    before: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
 
 

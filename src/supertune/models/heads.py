@@ -13,11 +13,22 @@ from supertune.models.source import ModelSource
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_HEADS = ("classifier", "pooler", "score", "qa_outputs", "pre_classifier", "classification_head", "dense")
+_HEADS = (
+    "classifier",
+    "pooler",
+    "score",
+    "qa_outputs",
+    "pre_classifier",
+    "classification_head",
+    "dense",
+    "head",
+    "sequence_summary",
+    "logits_proj",
+)
 """Modules that transformers puts on a body for a task, by whatever name; these may be newly initialised."""
 
 
-def load_with_head(source: ModelSource, head: Head, *, new: bool = True) -> PreTrainedModel:
+def load_with_head(source: ModelSource, head: Head, *, pad_token_id: int | None, new: bool = True) -> PreTrainedModel:
     """Open the model with the head's class, in fp32, in evaluation mode.
 
     A head that the folder has no weights for is drawn from torch's global generator, which must be seeded first: what
@@ -26,6 +37,8 @@ def load_with_head(source: ModelSource, head: Head, *, new: bool = True) -> PreT
     Args:
         source: The model.
         head: The head's class and its labels.
+        pad_token_id: The tokenizer's: decoders look for a text's last token by it, and their own configuration often
+            lacks it.
         new: Accept a folder without weights for this head; off for a model that was trained with it.
 
     Raises:
@@ -62,6 +75,7 @@ def load_with_head(source: ModelSource, head: Head, *, new: bool = True) -> PreT
             ) from error
     check_body_loaded(info, _HEADS if new else (), where=str(source.folder))
     _keep_lengths(model, info["missing_keys"])
+    model.config.pad_token_id = pad_token_id
     opened: PreTrainedModel = model.eval()
     return opened
 

@@ -108,18 +108,16 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     assert isinstance(settings.learning_rate, float)
 
     def opened() -> PreTrainedModel:
-        model = start.strategy.prepare(load_with_head(start.source, task.head()))
-        # Decoders look for a text's last token by the padding's id, which their own configuration often lacks.
-        model.config.pad_token_id = start.tokenizer.pad_token_id
-        return model
+        model = load_with_head(start.source, task.head(), pad_token_id=start.tokenizer.pad_token_id)
+        if settings.dropout is not None:
+            override_dropout(model, settings.dropout)
+        return start.strategy.prepare(model)
 
     torch.manual_seed(torch_seed(settings.seed, "head"))
     model = opened()
     frozen = any(not parameter.requires_grad for parameter in model.parameters())
     for encoded in features.values():
         check_tokens(start, model, encoded)
-    if settings.dropout is not None:
-        override_dropout(model, settings.dropout)
     frozen_layers = _still(start, model)
     use_fast_dropout(model)
     set_attention(model, settings.attention)
@@ -149,7 +147,7 @@ def _still(start: Start, model: PreTrainedModel) -> FrozenLayers | None:
     prefix = start.strategy.frozen_prefix(model)
     if not prefix.layers:
         return None
-    for name in (*prefix.before, *prefix.layers):
+    for name in (*prefix.beside, *prefix.layers):
         override_dropout(model.get_submodule(name), 0.0)
     train = start.config.train
     if train.frozen_layers == "compute" or train.adversarial != "none":

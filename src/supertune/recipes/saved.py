@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ class SavedModel:
 def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -> None:
     """Write weights, configuration, tokenizer and task into ``folder``, whole or not at all.
 
-    Of a strategy that only adds to the model, what was added is written, with the labels; the rest is the base model's.
+    Of a strategy that only adds to the model, what was added is written, with the labels; other weights are the base's.
 
     Raises:
         UserError: The disk is full, or the place is not writable.
@@ -79,11 +80,8 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
         if strategy.adapter:
-            allowed = {"allow_pickle": source.allow_pickle, "trust_remote_code": source.trust_remote_code}
-            described["base_allowed"] = allowed
             write_json(partial / LABELS_FILE, {"labels": list(task.head().config["id2label"].values())})
-        else:
-            _writing(save_tokenizer, start.tokenizer, partial)
+        _writing(save_tokenizer, start.tokenizer, partial)
         write_json(partial / TASK_FILE, described)
 
 
@@ -136,29 +134,28 @@ def open_saved(folder: Path) -> SavedModel:
     settings = dict(described.get("strategy", {"name": "full"}))
     try:
         strategy = build_strategy(settings.pop("name"), settings)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, UserError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
-    source = _base(described, folder) if strategy.adapter else resolve(str(folder))
+    source = _base(base, folder) if strategy.adapter else resolve(str(folder))
     new = strategy.adapter or strategy.own_head
-    model = strategy.load(load_with_head(source, task.head(), new=new), str(folder))
+    # Of an adapter too it is the one that was trained with, whatever the base has now.
+    tokenizer = load_tokenizer(replace(source, folder=folder), max_length=max_length)
+    opened = load_with_head(source, task.head(), pad_token_id=tokenizer.pad_token_id, new=new)
+    model = strategy.load(opened, str(folder))
     model.train(False)
-    return SavedModel(model, load_tokenizer(source, max_length=max_length), task, max_length, base, strategy)
+    return SavedModel(model, tokenizer, task, max_length, base, strategy)
 
 
-def _base(described: dict[str, Any], folder: Path) -> ModelSource:
-    """What an adapter was put on.
+def _base(base: Mapping[str, str], folder: Path) -> ModelSource:
+    """What an adapter was put on; never by running code or reading pickles, whatever the folder says.
 
     Raises:
         UserError: The base is not here, or other weights go by its name now.
     """
-    try:
-        name, wanted = described["base"]["name"], described["base"]["sha256"]
-        source = resolve(name, **described["base_allowed"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
-    if source.sha256 != wanted:
+    source = resolve(base["name"])
+    if source.sha256 != base["sha256"]:
         raise UserError(
-            f"was trained on {name}, whose weights have changed since",
+            f"was trained on {base['name']}, whose weights have changed since",
             where=str(folder),
             fix="restore the weights that it was trained on, or train again",
         )

@@ -204,12 +204,21 @@ def settle(
     else:
         precision = train.precision
     strategy = chosen_strategy(config)
-    if max_length + strategy.extra_tokens > source.max_positions:
+    room = source.max_positions - strategy.extra_tokens
+    if config.model.max_length is None and room >= 8:
+        max_length = min(max_length, room)
+    if max_length > room:
         raise UserError(
             f"{max_length} tokens per text and {strategy.extra_tokens} before each are more than {source.name} can "
             f"take ({source.max_positions})",
             where="strategy.tokens",
-            fix=f"--set model.max_length={source.max_positions - strategy.extra_tokens}",
+            fix=f"--set model.max_length={room}" if room >= 8 else "fewer of them",
+        )
+    if strategy.adapter and (source.allow_pickle or source.trust_remote_code):
+        raise UserError(
+            f"{strategy.name} saves an adapter, and opening one never runs code or reads pickles of its base",
+            where=str(source.folder),
+            fix="--strategy full, or convert the model to safetensors and a type that transformers knows",
         )
     parameters = count_parameters(source.folder)
     if parameters and (weak := strategy.caution(parameters)):

@@ -98,7 +98,7 @@ def train_one(
         training.learner.weights, metric, settings.patience, higher_is_better=METRICS[metric].higher_is_better
     )
     begun = time.monotonic()
-    training = _with_frozen(training, task, checkpoints, console)
+    training = _with_frozen(training, task, checkpoints, evaluation.batch_size, console)
     position = Position()
     saved = _Saved(training, position, {"best": best})
     for event in _opening(saved, checkpoints, console):
@@ -145,28 +145,30 @@ def train_one(
     )
 
 
-def _with_frozen(training: Training, task: Task, folder: Path, console: Console) -> Training:
+def _with_frozen(training: Training, task: Task, folder: Path, batch_size: int, console: Console) -> Training:
     """The same with what the frozen layers give out for every text, so that they are computed once and not again."""
     frozen = training.frozen
     if frozen is None:
         return training
-    total = sum(map(len, training.features.values()))
-    features: dict[str, Features] = {}
+    # Training never looks at the others.
+    read = {split: training.features[split] for split in ("train", "validation") if split in training.features}
+    features: dict[str, Features] = dict(training.features)
     done = 0
-    with console.progress("frozen layers", total) as bar:
-        for split, encoded in training.features.items():
+    with console.progress("frozen layers", sum(map(len, read.values()))) as bar:
+        for split, encoded in read.items():
             kept = frozen.remember(
                 training.model,
                 encoded,
                 task.forward,
                 folder=folder,
+                rows=batch_size,
                 padding=training.plan.padding,
                 progress=after(done, bar),
             )
-            if kept is None:
-                console.warn("what the frozen layers give out cannot be kept here: they are computed at every pass")
-                return training
-            features[split] = kept
+            if isinstance(kept, str):
+                console.warn(f"{kept}: the frozen layers are computed at every pass over the {split} rows")
+            else:
+                features[split] = kept
             done += len(encoded)
     return replace(training, features=features)
 

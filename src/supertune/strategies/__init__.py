@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from supertune.contracts import Strategy
 from supertune.errors import UserError
@@ -46,16 +46,24 @@ def build_strategy(name: str, settings: Mapping[str, Any]) -> Strategy:
         settings: Its settings by name; sequences may be lists.
 
     Raises:
-        UserError: It has no such setting.
+        UserError: It has no such setting, or not that value of it.
     """
     known = {field.name for field in fields(STRATEGIES[name])}  # type: ignore[arg-type]
-    for key in settings:
+    kinds = get_type_hints(STRATEGIES[name])
+    for key, value in settings.items():
         if key not in known:
             others = [other for other, kind in STRATEGIES.items() if key in {field.name for field in fields(kind)}]  # type: ignore[arg-type]
             raise UserError(
                 f"means nothing for the strategy {name!r}",
                 where=f"strategy.{key}",
-                fix=f"leave it out; it is for {', '.join(others)}",
+                fix=f"leave it out; it is for {', '.join(others)}" if others else "leave it out",
+            )
+        choices = get_args(kinds[key]) if get_origin(kinds[key]) is Literal else ()
+        if choices and value not in choices:
+            raise UserError(
+                f"{value!r} means nothing for the strategy {name!r}",
+                where=f"strategy.{key}",
+                fix=f"choose from {', '.join(choices)}",
             )
     return STRATEGIES[name](
         **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}

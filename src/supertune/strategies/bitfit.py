@@ -45,5 +45,5 @@ class BitFitStrategy(OwnWeights):
         return self.select(model, biases)
 
     def default_learning_rate(self) -> float:
-        """1e-3: biases have little leverage; the paper searches 1e-4 to 1e-2."""
+        """1e-3: biases have little leverage, and want higher rates than whole models."""
         return 1e-3

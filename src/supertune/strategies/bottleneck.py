@@ -126,8 +126,9 @@ from transformers import {auto_class}, AutoTokenizer
 folder = "."  # this folder
 with open(f"{{folder}}/labels.json", encoding="utf-8") as file:
     labels = dict(enumerate(json.load(file)["labels"]))
-tokenizer = AutoTokenizer.from_pretrained(base)
+tokenizer = AutoTokenizer.from_pretrained(folder)
 model = {auto_class}.from_pretrained(base, num_labels=len(labels), id2label=labels).eval()
+model.config.pad_token_id = tokenizer.pad_token_id
 weights = load_file(f"{{folder}}/{WEIGHTS}")
 model.load_state_dict(weights, strict=False)  # the head
 
@@ -163,6 +164,15 @@ def _module() -> Any:
             self.up = torch.nn.Linear(width, hidden)
             torch.nn.init.zeros_(self.up.weight)
             torch.nn.init.zeros_(self.up.bias)
+
+        @property
+        def weight(self) -> Any:
+            # Some models (T5) look at the type of the layer's weight.
+            return self.layer.weight
+
+        @property
+        def bias(self) -> Any:
+            return self.layer.bias
 
         def forward(self, values: torch.Tensor) -> torch.Tensor:
             passed = self.layer(values)

@@ -35,8 +35,8 @@ def layer_stacks(model: PreTrainedModel) -> list[list[tuple[str, torch.nn.Module
     if not stacks:
         raise UserError(
             f"the layers of a model of type {model.config.model_type!r} cannot be told apart",
-            where="strategy.layer_decay, strategy.reinitialise",
-            fix="--set strategy.layer_decay=1 and --set strategy.reinitialise=0, or choose another model",
+            where="strategy",
+            fix="--strategy full without layer_decay and reinitialise, --strategy layernorm, or choose another model",
         )
     return stacks
 

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _STABLE_ALPHA = 8.0
-"""A scale of 2 at rank 16, and growing with the root of the rank."""
+"""A scale of 2 at rank 16, as without."""
 
 _TAKEN_OUT = "_supertune_pissa"
+_A_OR_B = re.compile(r"\.lora_[AB]\.")
 
 
 @dataclass(frozen=True)
 class LoraStrategy(PeftStrategy):
-    """To every linear layer W of the body a product of two thin matrices is added: W + scale · B A.
+    """To every linear layer W inside the body's layers a product of two thin matrices is added: W + scale · B A.
 
     For large models, or many tasks over one: a few megabytes each, and as good as full fine-tuning in most tasks.
     It saves memory, not time: everything is computed as before (peft#925).
@@ -59,6 +60,7 @@ class LoraStrategy(PeftStrategy):
         from peft import LoraConfig
 
         layers = linear_layers(model)
+        self._check_pissa(model, layers)
         if self.ranks and len(self.ranks) != len(layers):
             raise UserError(
                 f"{len(self.ranks)} ranks are given, but the model has {len(layers)} layers",
@@ -80,11 +82,23 @@ class LoraStrategy(PeftStrategy):
             alpha_pattern={name: self._alpha(rank) for name, rank in ranks.items()},
         )
 
+    def _check_pissa(self, model: PreTrainedModel, layers: list[list[str]]) -> None:
+        weights: list[Any] = [model.get_submodule(name).weight for names in layers for name in names]
+        most, wanted = min(min(weight.shape) for weight in weights), max(self.ranks, default=self.rank)
+        if self.initialisation == "pissa" and wanted > most:
+            raise UserError(
+                f"PiSSA takes {wanted} singular values, but the smallest matrix has only {most}",
+                where="strategy.ranks" if self.ranks else "strategy.rank",
+                fix=f"at most {most}, or --set strategy.initialisation=zero",
+            )
+
     def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
         """See `PeftStrategy.prepare`. What PiSSA took out of the base is remembered, for `save`."""
         prepared = super().prepare(model)
         if self.initialisation == "pissa":
-            added = {name: value.detach().clone() for name, value in prepared.named_parameters() if ".lora_" in name}
+            added = {
+                name: value.detach().clone() for name, value in prepared.named_parameters() if _A_OR_B.search(name)
+            }
             setattr(prepared, _TAKEN_OUT, added)
         return prepared
 

@@ -21,8 +21,7 @@ class OwnWeights:
     """Some of the model's own weights learn; biases and normalisation weights are not decayed.
 
     Attributes:
-        head_rate: Rate of what lies beside the body as a multiple of the others': it begins at random, and has
-            further to go.
+        head_rate: Rate of the head as a multiple of the others': it begins at random, and has further to go.
     """
 
     head_rate: float = 1.0
@@ -56,12 +55,11 @@ class OwnWeights:
         Groups with the highest rate come first, so that the first rate is the peak.
         """
         shares = self.rate_of(model)
-        body = {id(parameter) for parameter in model.base_model.parameters()} if model.base_model is not model else None
+        heads = head_parameters(model)
         members: defaultdict[tuple[float, bool], list[str]] = defaultdict(list)
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                head = body is not None and id(parameter) not in body
-                share = shares.get(name, 1.0) * (self.head_rate if head else 1.0)
+                share = shares.get(name, 1.0) * (self.head_rate if name in heads else 1.0)
                 members[share, parameter.ndim > 1].append(name)
         return [
             ParameterGroup(tuple(names), learning_rate * share, weight_decay if matrices else 0.0)

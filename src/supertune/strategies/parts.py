@@ -50,29 +50,27 @@ def linear_layers(model: PreTrainedModel) -> list[list[str]]:
 
 
 def frozen_prefix(model: PreTrainedModel) -> FrozenPrefix:
-    """The lowest layers of which nothing learns, and what stands before them; nothing where that learns.
+    """The lowest layers of which nothing learns; none where anything learns that they may read.
 
-    Models with two stacks have none: what the encoder gives out is read in every layer of the decoder.
+    Whatever is in the body beside layers and pooler may be read in every layer, as DeBERTa's positions are. Models
+    with two stacks have none: what the encoder gives out is read in every layer of the decoder.
     """
     try:
         stacks = layer_stacks(model)
     except UserError:
         return FrozenPrefix()
-    first = stacks[0][0][0]
     body = {id(module) for module in cast(Any, model).base_model.modules()}
-    before: list[str] = []
+    apart = {name for name, _ in stacks[0]} | set(head_modules(model))
+    beside: list[str] = []
     for name, module in model.named_modules():
-        if id(module) not in body:
-            continue
-        if name == first:
-            break
-        around = name == "" or first.startswith(f"{name}.")
-        if not around and not any(name.startswith(f"{other}.") for other in before):
-            if _learns(module):
-                return FrozenPrefix()
-            before.append(name)
+        inside = any(name.startswith(f"{other}.") for other in (*beside, *apart))
+        around = any(other.startswith(f"{name}.") for other in apart) or not name
+        if id(module) in body and not inside and not around and name not in apart:
+            beside.append(name)
     layers = [name for name, _ in takewhile(lambda pair: not _learns(pair[1]), stacks[0])]
-    return FrozenPrefix(tuple(before), tuple(layers)) if layers and len(stacks) == 1 else FrozenPrefix()
+    if len(stacks) > 1 or not layers or any(_learns(model.get_submodule(name)) for name in beside):
+        return FrozenPrefix()
+    return FrozenPrefix(tuple(beside), tuple(layers))
 
 
 def _learns(module: torch.nn.Module) -> bool:

@@ -38,11 +38,21 @@ class Prompts(PeftStrategy):
             return None
         return (
             f"{self.name} is known to be weak on models of fewer than a billion weights, and this one has "
-            f"{parameters / 1e6:,.0f} million: try --strategy lora"
+            f"{parameters:,}: try --strategy lora"
         )
 
     def shape(self, model: PreTrainedModel) -> dict[str, Any]:
-        """What peft asks for; it knows some architectures' names for it only."""
+        """What peft asks for; it knows some architectures' names for it only.
+
+        Raises:
+            UserError: The model reads with one part and writes with another, and peft hands prompts to neither alone.
+        """
+        if model.config.is_encoder_decoder:
+            raise UserError(
+                f"a model of type {model.config.model_type!r} has an encoder and a decoder, which prompts do not suit",
+                where="strategy.name",
+                fix="--strategy lora",
+            )
         config = model.config.get_text_config()
         return {
             "num_virtual_tokens": self.tokens,
@@ -50,6 +60,25 @@ class Prompts(PeftStrategy):
             "num_layers": config.num_hidden_layers,
             "num_attention_heads": config.num_attention_heads,
         }
+
+    def load(self, model: PreTrainedModel, folder: str) -> PreTrainedModel:
+        """See `PeftStrategy.load`; the shape is checked here, since peft takes it from the file.
+
+        Raises:
+            UserError: A file is missing or damaged, or of another model.
+        """
+        shape = self.shape(model)
+        opened: Any = super().load(model, folder)
+        stored = opened.peft_config["default"]
+        for name in ("num_layers", "num_attention_heads"):
+            if getattr(stored, name) != shape[name]:
+                raise UserError(
+                    f"does not fit the model ({name} is {getattr(stored, name)} here and {shape[name]} there)",
+                    where=folder,
+                    fix="use the base that it was trained on",
+                )
+        loaded: PreTrainedModel = opened
+        return loaded
 
     def embedded(self, model: PreTrainedModel) -> dict[str, Any]:
         """The same for tokens that stand before the embedded text.
@@ -77,7 +106,7 @@ class PromptStrategy(Prompts):
 
     Attributes:
         initialisation: ``vocabulary``: embeddings of words drawn from the vocabulary; ``random``; ``text``: those of
-            ``prompt``, repeated or cut to as many tokens.
+            ``prompt`` with the tokenizer's special tokens, repeated or cut to as many tokens.
         prompt: The text to begin with.
 
     Source: Lester, Al-Rfou and Constant 2021, "The power of scale for parameter-efficient prompt tuning".
@@ -92,7 +121,7 @@ class PromptStrategy(Prompts):
         """Soft prompts before the embedded text."""
         from peft import PromptTuningConfig, PromptTuningInit
 
-        if (self.initialisation == "text") != bool(self.prompt):
+        if (self.initialisation == "text") != bool(self.prompt.strip()):
             raise UserError(
                 "prompt and initialisation=text go together",
                 where="strategy.prompt",

@@ -5,13 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supertune.contracts import FrozenPrefix, ParameterGroup
+from supertune.errors import UserError
 from supertune.strategies.parts import head_modules
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+CONFIGURATION, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 TASK_TYPES: Mapping[str, str] = {"ForSequenceClassification": "SEQ_CLS"}
 """End of a model class's name → what peft calls its task."""
@@ -70,12 +74,14 @@ class PeftStrategy:
     def parameter_groups(
         self, model: PreTrainedModel, learning_rate: float, weight_decay: float
     ) -> list[ParameterGroup]:
-        """Matrices with decay, vectors without; groups with the highest rate first."""
+        """Matrices with decay, vectors and columns without; groups with the highest rate first."""
         members: dict[tuple[float, bool], list[str]] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 share = self.head_rate if ".modules_to_save." in name else self.rate_of(name)
-                members.setdefault((share, parameter.ndim > 1), []).append(name)
+                # IA3's factors are columns, and neutral at 1.
+                matrix = sum(size > 1 for size in parameter.shape) > 1
+                members.setdefault((share, matrix), []).append(name)
         return [
             ParameterGroup(tuple(names), learning_rate * share, weight_decay if matrices else 0.0)
             for (share, matrices), names in sorted(members.items(), reverse=True)
@@ -114,13 +120,43 @@ class PeftStrategy:
         return configuration
 
     def load(self, model: PreTrainedModel, folder: str) -> PreTrainedModel:
-        """The model with what was saved put on it."""
-        import peft
+        """The model with what was saved put on it.
 
-        with _quietly():
-            opened: Any = peft.PeftModel.from_pretrained(model, folder)
+        Raises:
+            UserError: A file is missing or damaged, or of another model.
+        """
+        import peft
+        from safetensors import SafetensorError
+
+        for name in (CONFIGURATION, WEIGHTS):
+            # peft would look for it on the hub.
+            if not (Path(folder) / name).is_file():
+                raise UserError("is missing", where=str(Path(folder) / name), fix="restore the file")
+        try:
+            with _quietly():
+                opened: Any = peft.PeftModel.from_pretrained(model, folder, local_files_only=True)
+                self._check_whole(opened, Path(folder) / WEIGHTS)
+        except (KeyError, ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"does not fit the model ({reason})",
+                where=str(Path(folder) / WEIGHTS),
+                fix=f"restore {WEIGHTS} and {CONFIGURATION}",
+            ) from error
         loaded: PreTrainedModel = opened
         return loaded
+
+    def _check_whole(self, model: Any, file: Path) -> None:
+        """Peft passes over tensors for which the model has no place, such as those of layers that it has no more."""
+        import peft
+        from safetensors import safe_open
+
+        with safe_open(str(file), framework="pt") as stored:
+            lost = set(stored.keys()) ^ set(peft.get_peft_model_state_dict(model, save_embedding_layers=False))
+        # The network that prompts came out of is not needed any more.
+        lost = {name for name in lost if not name.startswith("prompt_encoder.")}
+        if lost:
+            raise ValueError(f"{min(lost)} is in one of the two only")
 
     def caution(self, parameters: int) -> str | None:
         """Nothing is known against it."""
@@ -137,8 +173,9 @@ from transformers import {auto_class}, AutoTokenizer
 folder = "."  # this folder
 with open(f"{{folder}}/labels.json", encoding="utf-8") as file:
     labels = dict(enumerate(json.load(file)["labels"]))
-tokenizer = AutoTokenizer.from_pretrained(base)
+tokenizer = AutoTokenizer.from_pretrained(folder)
 model = {auto_class}.from_pretrained(base, num_labels=len(labels), id2label=labels)
+model.config.pad_token_id = tokenizer.pad_token_id
 model = PeftModel.from_pretrained(model, folder).eval()
 """
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Features
 from supertune.train.batches import collate, sequential_order
+from supertune.train.memory import out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,6 @@ STATES = "frozen_states"
 """The token column that holds what the last frozen layer gives out."""
 
 _MOST_OF_THE_DISK = 0.5
-_ROWS = 64
 _CLOSE = 0.02
 """Largest difference of the outputs with and without, as a share of the largest output: the two round differently."""
 
@@ -91,9 +91,10 @@ class FrozenLayers:
         forward: Forward,
         *,
         folder: Path,
+        rows: int,
         padding: Mapping[str, int],
         progress: Callable[[int], None] | None = None,
-    ) -> Features | None:
+    ) -> Features | str:
         """The features with their `STATES`, in a file without a name in ``folder`` that goes with this process.
 
         Args:
@@ -101,24 +102,26 @@ class FrozenLayers:
             features: Encoded rows.
             forward: (model, batch) → outputs.
             folder: Where there is room: as many numbers as tokens times the model's width.
+            rows: Items per batch.
             padding: Token column → id to pad with.
             progress: Told the number of items done so far.
 
         Returns:
-            None where the disk has not the room, or the model does not come to the same with recalled states: then it
-            has to compute its frozen layers every time.
+            Why not, where the disk has not the room, or the model does not come to the same with recalled states.
         """
         device = next(model.parameters()).device
         kept: NDArray[Any] | None = None
         done = 0
         model.eval()
-        for items in sequential_order(features.lengths, _ROWS):
+        for items in sequential_order(features.lengths, rows):
             batch = {name: value.to(device) for name, value in collate(features, items, padding).items()}
             states = self._states_of(model, batch, forward)
             if kept is None:
                 kept = _room(folder, len(features.tokens["input_ids"]), states.shape[-1], states.dtype)
-                if kept is None or not self._same(model, batch, states, forward):
-                    return None
+                if kept is None:
+                    return "the disk has not the room for what the frozen layers give out"
+                if not self._same(model, batch, states, forward):
+                    return "the model reads its frozen layers in more places than one"
             values = _bits(states)
             for row, item in enumerate(items):
                 begin, end = features.offsets[item], features.offsets[item + 1]
@@ -126,7 +129,7 @@ class FrozenLayers:
             done += len(items)
             if progress is not None:
                 progress(done)
-        return None if kept is None else replace(features, tokens={**features.tokens, STATES: kept})
+        return features if kept is None else replace(features, tokens={**features.tokens, STATES: kept})
 
     def _states_of(self, model: torch.nn.Module, batch: Batch, forward: Forward) -> torch.Tensor:
         import torch
@@ -156,7 +159,9 @@ class FrozenLayers:
             kept = {**batch, STATES: states * batch["attention_mask"].unsqueeze(-1).to(states.dtype)}
             try:
                 found = self.recalling(forward)(model, kept).float()
-            except (TypeError, ValueError, RuntimeError, AttributeError):
+            except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+                if out_of_memory(error):
+                    raise
                 return False
         scale = float(expected.abs().max())
         return bool(found.shape == expected.shape and float((found - expected).abs().max()) <= _CLOSE * scale)
