@@ -11,13 +11,14 @@ import peft
 import pytest
 import torch
 import transformers
-from test_layers import MODELS, changed, copies
+from safetensors.torch import load_file, save_file
+from test_layers import changed, copies
 
+from architectures import classifier, moved
 from supertune.errors import UserError
 from supertune.strategies import STRATEGIES, build_strategy
 from supertune.strategies.parts import head_parameters
 
-LABELS = 3
 ARCHITECTURES = ["bert", "xlm-roberta", "distilbert", "modernbert", "deberta-v2", "electra", "llama", "gpt2"]
 WITHOUT = {
     ("bitfit", "llama"): "no biases",
@@ -48,25 +49,6 @@ CASES = [(name, {}) for name in STRATEGIES] + [(name, how) for name, more in SET
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
-def build(architecture: str, seed: int = 0) -> Any:
-    class_name, settings = MODELS[architecture]
-    model_class = getattr(transformers, class_name)
-    torch.manual_seed(seed)
-    widths = ("intermediate_size", "hidden_dim", "encoder_ffn_dim", "decoder_ffn_dim", "d_ff")
-    wide = {name: 24 for name in widths if name in settings}
-    return model_class(model_class.config_class(**{**settings, **wide, "num_labels": LABELS, "pad_token_id": 0})).eval()
-
-
-def moved(model: Any) -> Any:
-    """What training might have made of it: every learning weight somewhere else."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.requires_grad:
-                parameter += 0.2 * torch.randn(parameter.shape, generator=generator)
-    return model
-
-
 def batch() -> dict[str, torch.Tensor]:
     ids = torch.randint(5, 40, (4, 9), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
@@ -83,7 +65,7 @@ def logits(model: Any, inputs: dict[str, torch.Tensor] | None = None) -> torch.T
 
 def prepared(name: str, how: dict[str, Any], architecture: str) -> tuple[Any, Any]:
     strategy = build_strategy(name, how)
-    return strategy, strategy.prepare(build(architecture))
+    return strategy, strategy.prepare(classifier(architecture))
 
 
 def opened_again(strategy: Any, base: Any, folder: Path) -> Any:
@@ -102,10 +84,10 @@ def test_what_is_read_back_is_what_was_trained(name: str, architecture: str, tmp
     skip_without(name, architecture)
     strategy, model = prepared(name, {}, architecture)
     trained = logits(moved(model))
-    assert not torch.allclose(trained, logits(build(architecture)), atol=1e-3)
+    assert not torch.allclose(trained, logits(classifier(architecture)), atol=1e-3)
     strategy.save(model, str(tmp_path), "the-base")
     # Another head of random weights, as a base model has it.
-    base = build(architecture, 0)
+    base = classifier(architecture)
     with torch.no_grad():
         for parameter in head_parameters(base):
             base.get_parameter(parameter).normal_()
@@ -119,7 +101,7 @@ def test_with_every_setting_too(name: str, how: dict[str, Any], tmp_path: Path) 
     strategy, model = prepared(name, how, "bert")
     trained = logits(moved(model))
     strategy.save(model, str(tmp_path), "the-base")
-    opened = opened_again(strategy, build("bert"), tmp_path)
+    opened = opened_again(strategy, classifier("bert"), tmp_path)
     torch.testing.assert_close(logits(opened), trained, atol=2e-6, rtol=1e-5)
     assert torch.equal(logits(model), trained), "saving leaves the model as it was"
 
@@ -129,11 +111,11 @@ def test_with_every_setting_too(name: str, how: dict[str, Any], tmp_path: Path) 
 def test_merged_computes_the_same(name: str, how: dict[str, Any], architecture: str, tmp_path: Path) -> None:
     strategy, model = prepared(name, how, architecture)
     strategy.save(moved(model), str(tmp_path), "the-base")
-    opened = strategy.load(build(architecture), str(tmp_path))
+    opened = strategy.load(classifier(architecture), str(tmp_path))
     before = logits(opened)
     merged = strategy.merge(opened)
-    assert type(merged) is type(build(architecture))
-    assert set(dict(merged.named_parameters())) == set(dict(build(architecture).named_parameters()))
+    assert type(merged) is type(classifier(architecture))
+    assert set(dict(merged.named_parameters())) == set(dict(classifier(architecture).named_parameters()))
     torch.testing.assert_close(logits(merged), before, atol=1e-4, rtol=1e-4)
 
 
@@ -143,7 +125,7 @@ def test_only_what_should_learn_moves(name: str, architecture: str) -> None:
     """After a step of a plain optimizer; every other tensor is the same to the last bit."""
     skip_without(name, architecture)
     strategy, model = prepared(name, {}, architecture)
-    base = dict(build(architecture).named_parameters())
+    base = dict(classifier(architecture).named_parameters())
     before = copies(model)
     groups = strategy.parameter_groups(model, 1e-2, 0.01)
     learning = [parameter for group in groups for parameter in group.names]
@@ -161,7 +143,7 @@ def test_only_what_should_learn_moves(name: str, architecture: str) -> None:
     if name == "probe":
         assert now == set(learning) == {"classifier.weight", "classifier.bias"}
         return
-    heads = {parameter for parameter in learning if is_head(parameter, head_parameters(build(architecture)))}
+    heads = {parameter for parameter in learning if is_head(parameter, head_parameters(classifier(architecture)))}
     assert heads
     assert heads <= now
     for parameter in set(learning) - heads:
@@ -201,7 +183,7 @@ def test_training_begins_from_the_pretrained_model(name: str, architecture: str)
     skip_without(name, architecture)
     for how in ({}, {"initialisation": "pissa"}) if name == "lora" else ({},):
         _, model = prepared(name, how, architecture)
-        torch.testing.assert_close(logits(model), logits(build(architecture)), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(logits(model), logits(classifier(architecture)), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -236,10 +218,10 @@ def test_a_damaged_adapter_is_named(name: str, file: str, tmp_path: Path) -> Non
     content = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match="does not fit the model"):
-        strategy.load(build("bert"), str(tmp_path))
+        strategy.load(classifier("bert"), str(tmp_path))
     (tmp_path / file).unlink()
     with pytest.raises(UserError, match="is missing") as error:
-        strategy.load(build("bert"), str(tmp_path))
+        strategy.load(classifier("bert"), str(tmp_path))
     assert error.value.where == str(tmp_path / file)
 
 
@@ -247,7 +229,7 @@ def test_a_base_of_another_shape_is_refused(tmp_path: Path) -> None:
     for name in ("lora", "adapter", "prefix"):
         strategy, model = prepared(name, {}, "bert")
         strategy.save(model, str(tmp_path), "the-base")
-        config = copy.deepcopy(build("bert").config)
+        config = copy.deepcopy(classifier("bert").config)
         config.num_hidden_layers = 2
         with pytest.raises(UserError, match="does not fit the model"):
             strategy.load(transformers.BertForSequenceClassification(config), str(tmp_path))
@@ -277,14 +259,14 @@ def test_two_adapters_over_one_base(tmp_path: Path) -> None:
     strategy = build_strategy("lora", {"rank": 2})
     answers = {}
     for seed, name in enumerate(("first", "second")):
-        model = strategy.prepare(build("bert"))
+        model = strategy.prepare(classifier("bert"))
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter += 0.1 * (seed + 1)
         strategy.save(model, str(tmp_path / name), "the-base")
         answers[name] = logits(model)
-    opened = peft.PeftModel.from_pretrained(build("bert"), tmp_path / "first", adapter_name="first")
+    opened = peft.PeftModel.from_pretrained(classifier("bert"), tmp_path / "first", adapter_name="first")
     opened.load_adapter(tmp_path / "second", adapter_name="second")
     for name, expected in answers.items():
         opened.set_adapter(name)
@@ -364,7 +346,12 @@ def test_a_damaged_bottleneck_is_named(tmp_path: Path) -> None:
     file = tmp_path / "adapter.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"adapter\.safetensors"):
-        strategy.load(build("bert"), str(tmp_path))
+        strategy.load(classifier("bert"), str(tmp_path))
+    strategy.save(copy.deepcopy(model), str(tmp_path), "the-base")
+    headless = {name: value for name, value in load_file(file).items() if "classifier" not in name}
+    save_file(headless, file)
+    with pytest.raises(UserError, match=r"does not hold what adapter\.json says"):
+        strategy.load(classifier("bert"), str(tmp_path))
     strategy.save(copy.deepcopy(model), str(tmp_path), "the-base")
     with pytest.raises(UserError, match="does not fit the model"):
-        strategy.load(build("distilbert"), str(tmp_path))
+        strategy.load(classifier("distilbert"), str(tmp_path))

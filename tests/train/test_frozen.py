@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from architectures import classifier, moved
 from supertune.contracts import Features
 from supertune.models import override_dropout
 from supertune.strategies import build_strategy
 from supertune.train import FrozenLayers, collate, cross_entropy
 from supertune.train.frozen import STATES
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "strategies"))
-from test_all_strategies import build, moved
 
 PADDING = {"input_ids": 0}
 
@@ -49,7 +46,7 @@ def loss(model: Any, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
 def partly_frozen(architecture: str, learning: int = 1) -> tuple[Any, FrozenLayers]:
     strategy = build_strategy("partial", {"layers": learning})
     # Weights as far apart as trained ones, in every layer.
-    model = strategy.prepare(moved(build(architecture)))
+    model = strategy.prepare(moved(classifier(architecture)))
     override_dropout(model, 0.0)
     prefix = strategy.frozen_prefix(model)
     assert len(prefix.layers) == 3 - learning
@@ -103,20 +100,20 @@ def test_the_layers_are_not_computed_again(tmp_path: Path) -> None:
 def test_nothing_is_frozen_below_what_learns() -> None:
     for name, how in (("full", {}), ("bitfit", {}), ("layernorm", {}), ("lora", {}), ("adapter", {}), ("prompt", {})):
         strategy = build_strategy(name, how)
-        assert strategy.frozen_prefix(strategy.prepare(build("bert"))).layers == ()
+        assert strategy.frozen_prefix(strategy.prepare(classifier("bert"))).layers == ()
     strategy = build_strategy("partial", {"modules": ["bert.embeddings", "*.layer.2.*"]})
-    assert strategy.frozen_prefix(strategy.prepare(build("bert"))).layers == ()
+    assert strategy.frozen_prefix(strategy.prepare(classifier("bert"))).layers == ()
     strategy = build_strategy("partial", {"modules": ["*.layer.1.*"]})
-    prefix = strategy.frozen_prefix(strategy.prepare(build("bert")))
+    prefix = strategy.frozen_prefix(strategy.prepare(classifier("bert")))
     assert prefix.layers == ("bert.encoder.layer.0",)
     assert prefix.beside == ("bert.embeddings",)
     # DeBERTa's layers read what stands behind them in the model.
     strategy = build_strategy("partial", {"modules": ["deberta.encoder.rel_embeddings"]})
-    assert strategy.frozen_prefix(strategy.prepare(build("deberta-v2"))).layers == ()
+    assert strategy.frozen_prefix(strategy.prepare(classifier("deberta-v2"))).layers == ()
     strategy = build_strategy("partial", {"layers": 1})
-    assert "deberta.encoder.rel_embeddings" in strategy.frozen_prefix(strategy.prepare(build("deberta-v2"))).beside
+    assert "deberta.encoder.rel_embeddings" in strategy.frozen_prefix(strategy.prepare(classifier("deberta-v2"))).beside
     strategy = build_strategy("partial", {"layers": 1})
-    assert strategy.frozen_prefix(strategy.prepare(build("bart"))).layers == ()
+    assert strategy.frozen_prefix(strategy.prepare(classifier("bart"))).layers == ()
 
 
 def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

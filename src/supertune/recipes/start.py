@@ -207,6 +207,7 @@ def settle(
     room = source.max_positions - strategy.extra_tokens
     if config.model.max_length is None and room >= 8:
         max_length = min(max_length, room)
+        tokenizer.model_max_length = max_length
     if max_length > room:
         raise UserError(
             f"{max_length} tokens per text and {strategy.extra_tokens} before each are more than {source.name} can "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from supertune.errors import UserError
 from supertune.files import read_json
 from supertune.strategies.own_weights import OwnWeights
-from supertune.strategies.parts import linear_layers, output_width
+from supertune.strategies.parts import base_lines, head_parameters, linear_layers, output_width
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +110,8 @@ class BottleneckStrategy(OwnWeights):
         except (KeyError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(f"does not fit the model ({reason})", where=str(path), fix="restore the file") from error
-        if loaded.unexpected_keys or any(".down." in name or ".up." in name for name in loaded.missing_keys):
+        learned = head_parameters(model) | {name for name in loaded.missing_keys if ".down." in name or ".up." in name}
+        if loaded.unexpected_keys or learned & set(loaded.missing_keys):
             raise UserError("does not hold what adapter.json says", where=str(path), fix="restore the file")
         return model
 
@@ -123,12 +124,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import gelu, linear
 from transformers import {auto_class}, AutoTokenizer
 
-folder = "."  # this folder
-with open(f"{{folder}}/labels.json", encoding="utf-8") as file:
-    labels = dict(enumerate(json.load(file)["labels"]))
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = {auto_class}.from_pretrained(base, num_labels=len(labels), id2label=labels).eval()
-model.config.pad_token_id = tokenizer.pad_token_id
+{base_lines(auto_class)}model.eval()
 weights = load_file(f"{{folder}}/{WEIGHTS}")
 model.load_state_dict(weights, strict=False)  # the head
 

@@ -77,6 +77,18 @@ def _learns(module: torch.nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())
 
 
+def base_lines(auto_class: str) -> str:
+    """Python lines that make ``folder``, ``tokenizer``, ``labels``, and ``model`` of the ``base`` of an adapter."""
+    return f"""\
+folder = "."  # this folder
+with open(f"{{folder}}/labels.json", encoding="utf-8") as file:
+    labels = dict(enumerate(json.load(file)["labels"]))
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = {auto_class}.from_pretrained(base, num_labels=len(labels), id2label=labels)
+model.config.pad_token_id = tokenizer.pad_token_id
+"""
+
+
 def is_linear(module: torch.nn.Module) -> bool:
     """Whether a module multiplies by a matrix: torch's, or GPT-2's transposed one."""
     import torch

@@ -21,11 +21,12 @@ HEAD = "head.safetensors"
 class ProbeStrategy(OwnWeights):
     """Only a linear head learns, on the mean over a text's tokens; the model is read once for each text.
 
-    For a first answer in a minute, for very few rows, and to learn how much fine-tuning would add. Weak where the
+    For a quick first answer, for very few rows, and to learn how much fine-tuning would add. Weak where the
     labels are about something that the pre-trained model does not tell texts apart by.
 
-    The mean tells more than the first token, which was pre-trained for another task (0.89 against 0.84 in a trial on
-    TREC). Source: Alain and Bengio 2017, "Understanding intermediate layers using linear classifier probes".
+    The mean stands in the place of the first token, which was pre-trained for another task.
+
+    Source: Alain and Bengio 2017, "Understanding intermediate layers using linear classifier probes".
     """
 
     name = "probe"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from supertune.contracts import FrozenPrefix, ParameterGroup
 from supertune.errors import UserError
-from supertune.strategies.parts import head_modules
+from supertune.strategies.parts import base_lines, head_modules
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -170,13 +170,7 @@ import json
 from peft import PeftModel
 from transformers import {auto_class}, AutoTokenizer
 
-folder = "."  # this folder
-with open(f"{{folder}}/labels.json", encoding="utf-8") as file:
-    labels = dict(enumerate(json.load(file)["labels"]))
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = {auto_class}.from_pretrained(base, num_labels=len(labels), id2label=labels)
-model.config.pad_token_id = tokenizer.pad_token_id
-model = PeftModel.from_pretrained(model, folder).eval()
+{base_lines(auto_class)}model = PeftModel.from_pretrained(model, folder).eval()
 """
 
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
