@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format docs constraints clean soak
-.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies
+.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -50,6 +50,15 @@ bench-ablation: $(VENV)/installed-dev
 # Hours as well, and goes on in the same way.
 bench-strategies: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/strategies.py
+
+bench-frozen: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/frozen.py
+
+# SetFit is here to be compared with, and nothing needs it.
+bench-few-shot: $(VENV)/installed-dev
+	$(INSTALL) setfit==1.2.0
+	$(BIN)/python benchmarks/few_shot.py
+	$(BIN)/python benchmarks/few_shot.py --memory
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/soak.py

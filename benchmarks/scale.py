@@ -115,7 +115,7 @@ def run(stage: str, path: Path, model: str) -> dict[str, Any]:
         steps.found.clear()
         for name, batching in (("16 rows", Batching(16)), ("2,048 tokens", Batching(tokens=2048))):
             with steps.step(name):
-                for items in epoch_order(features.lengths, batching, 0, 0):
+                for items in epoch_order(features, batching, 0, 0):
                     collate(features, items, {"input_ids": 0})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {"steps": steps.found, "peak": peak, "tokens": int(features.offsets[-1])}

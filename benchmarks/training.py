@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,19 @@ def read(path: Path) -> tuple[list[str], list[int]]:
     return [row["text"] for row in rows], [names.index(row["label"]) for row in rows]
 
 
-def prepared(data: Path, *, rows: int | None, seed: int, epochs: int) -> tuple[Any, Any]:
-    """A training as ``supertune train`` would begin it, and the tokenizer."""
+def prepared(
+    data: Path,
+    *,
+    rows: int | None,
+    seed: int,
+    epochs: int,
+    settings: Mapping[str, object] | None = None,
+    folder: Path | None = None,
+) -> tuple[Any, Any]:
+    """A training as ``supertune train`` would begin it, and the tokenizer.
+
+    With a ``folder`` the frozen layers' states are kept there.
+    """
     from supertune.config import Config
     from supertune.console import Console
     from supertune.contracts import Columns
@@ -132,6 +144,7 @@ def prepared(data: Path, *, rows: int | None, seed: int, epochs: int) -> tuple[A
     from supertune.recipes.probe import probe
     from supertune.recipes.rows import LoadedRows
     from supertune.recipes.start import prepare_start
+    from supertune.recipes.train_one import with_frozen
 
     texts, labels = read(data / "train.jsonl")
     chosen = np.random.default_rng(seed).permutation(len(texts))[:rows]
@@ -147,11 +160,15 @@ def prepared(data: Path, *, rows: int | None, seed: int, epochs: int) -> tuple[A
             "train.epochs": epochs,
             "train.seed": seed,
         }
+        | dict(settings or {})
     )
     start = prepare_start(config, loaded, console)
     task = fitted_task(start, loaded)
     features = encode_splits(start, task, loaded, console)
-    return begin(probe(start, task, features, console), task, features), start.tokenizer
+    training = begin(probe(start, task, features, console), task, features)
+    if folder is not None:
+        training = with_frozen(training, task, folder, BATCH, console)
+    return training, start.tokenizer
 
 
 def ours(data: Path, options: argparse.Namespace) -> tuple[Any, Any, float, int]:
@@ -251,7 +268,7 @@ def floor(data: Path) -> None:
 
     training = prepared(data, rows=1600, seed=0, epochs=1)[0]
     learner, features = training.learner, training.features["train"]
-    batches = [collate_one(training, items) for items in training.plan.order(features.lengths, 0)[:60]]
+    batches = [collate_one(training, items) for items in training.plan.order(features, 0)[:60]]
 
     def step(batch: Any) -> None:
         _, count = learner.gradients([batch])

@@ -57,4 +57,3 @@ def test_every_strategy_is_registered_under_its_name_with_a_rate_of_its_own() ->
     for name, strategy in STRATEGIES.items():
         assert strategy.name == name
         assert 0 < strategy().default_learning_rate() < 1
-        assert strategy().phases()

@@ -115,7 +115,7 @@ def test_without_catching_up_the_difference_would_show() -> None:
     run(dense, features, how, rate=1e-3)
     learning = learner(lazy, rate=1e-3, rows=True)
     learning._rows.serve(lambda weight, rows: None)  # type: ignore[union-attr]
-    list(train(learning, features, schedule("linear", how.steps(features.lengths), 0.1), how))
+    list(train(learning, features, schedule("linear", how.steps(features), 0.1), how))
     difference = (
         weights(dense)["bert.embeddings.word_embeddings.weight"]
         - weights(lazy)["bert.embeddings.word_embeddings.weight"]
@@ -128,7 +128,7 @@ def test_predicting_between_steps_reads_caught_up_rows_and_changes_nothing() -> 
     quiet, watched = bert(), bert()
     run(quiet, features, how, rate=1e-3, rows=True)
     learning = learner(watched, rate=1e-3, rows=True)
-    for _ in train(learning, features, schedule("linear", how.steps(features.lengths), 0.1), how):
+    for _ in train(learning, features, schedule("linear", how.steps(features), 0.1), how):
         predict_outputs(watched, features, forward, batch_size=8, padding={})
     learning.release()
     assert_close(weights(watched), weights(quiet), 5e-6)
@@ -154,7 +154,7 @@ def test_rows_in_bf16_give_bf16_and_keep_fp32() -> None:
 def test_a_state_goes_on_to_the_same_weights(options: dict[str, Any], precision: str) -> None:
     """Stopped in the middle of an epoch, in the middle of a catch-up, and put into a fresh model."""
     features, how = rare_tokens(), plan(epochs=3, batch_size=4)
-    rate = schedule("linear", how.steps(features.lengths), 0.1)
+    rate = schedule("linear", how.steps(features), 0.1)
     whole = learner(bert(), rate=1e-3, precision=precision, **options)
     list(train(whole, features, rate, how))
 

@@ -39,7 +39,7 @@ def test_collate_loses_no_token_and_invents_none(lengths: list[int], data: st.Da
 
 @given(LENGTHS, st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(0, 5))
 def test_an_epoch_holds_every_item_once(lengths: list[int], batch_size: int, seed: int, epoch: int) -> None:
-    batches = epoch_order(np.array(lengths, np.int64), Batching(batch_size), seed, epoch)
+    batches = epoch_order(ragged(lengths), Batching(batch_size), seed, epoch)
     assert sorted(int(item) for batch in batches for item in batch) == list(range(len(lengths)))
     sizes = sorted(len(batch) for batch in batches)
     assert len(batches) == -(-len(lengths) // batch_size)
@@ -48,11 +48,11 @@ def test_an_epoch_holds_every_item_once(lengths: list[int], batch_size: int, see
 
 
 def test_order_depends_on_seed_and_epoch_alone() -> None:
-    lengths = mixed(300).lengths
+    features = mixed(300)
 
     def flat(seed: int, epoch: int) -> list[int]:
         np.random.seed(epoch)
-        return np.concatenate(epoch_order(lengths, Batching(16), seed, epoch)).tolist()
+        return np.concatenate(epoch_order(features, Batching(16), seed, epoch)).tolist()
 
     assert flat(3, 1) == flat(3, 1)
     assert flat(3, 1) != flat(3, 2)
@@ -60,9 +60,9 @@ def test_order_depends_on_seed_and_epoch_alone() -> None:
 
 
 def test_epochs_mix_the_batches_anew() -> None:
-    lengths = mixed(400).lengths
+    features = mixed(400)
     together = [
-        {frozenset(map(int, batch)) for batch in epoch_order(lengths, Batching(8), seed=0, epoch=epoch)}
+        {frozenset(map(int, batch)) for batch in epoch_order(features, Batching(8), seed=0, epoch=epoch)}
         for epoch in (0, 1)
     ]
     assert len(together[0] & together[1]) <= 1
@@ -70,7 +70,7 @@ def test_epochs_mix_the_batches_anew() -> None:
 
 def test_batches_do_not_come_in_order_of_length() -> None:
     features = mixed(800)
-    means = [features.lengths[batch].mean() for batch in epoch_order(features.lengths, Batching(16), 0, 0)]
+    means = [features.lengths[batch].mean() for batch in epoch_order(features, Batching(16), 0, 0)]
     assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.4
 
 
@@ -83,7 +83,7 @@ def test_most_padding_disappears() -> None:
 
     shuffled = np.random.default_rng(1).permutation(len(lengths))
     assert padding(np.array_split(shuffled, 250)) > 0.6
-    assert padding(epoch_order(lengths, Batching(16), 0, 0)) < 0.1
+    assert padding(epoch_order(ragged(lengths.tolist()), Batching(16), 0, 0)) < 0.1
 
 
 @given(LENGTHS, st.integers(1, 40))
@@ -118,7 +118,7 @@ def test_take_of_a_take_still_points_into_the_first_table() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_hardly_any_rows(count: int) -> None:
     features = ragged([4] * count)
-    assert len(epoch_order(features.lengths, Batching(16), 0, 0)) == count
+    assert len(epoch_order(features, Batching(16), 0, 0)) == count
     assert len(list(sequential_order(features.lengths, 16))) == count
 
 
@@ -129,7 +129,7 @@ def test_a_token_budget_is_kept_and_every_item_is_in_one_batch(
     lengths: list[int], budget: int, seed: int, epoch: int
 ) -> None:
     numbers = np.array(lengths, np.int64)
-    batches = epoch_order(numbers, Batching(tokens=budget), seed, epoch)
+    batches = epoch_order(ragged(lengths), Batching(tokens=budget), seed, epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * numbers[batch].max() <= budget
@@ -138,6 +138,33 @@ def test_a_token_budget_is_kept_and_every_item_is_in_one_batch(
 def test_a_token_budget_fills_its_batches() -> None:
     """Less than a tenth of the budget stays empty when texts are short beside it."""
     lengths = np.random.default_rng(0).integers(5, 40, 4000)
-    batches = epoch_order(lengths, Batching(tokens=1024), 0, 0)
+    batches = epoch_order(ragged(lengths.tolist()), Batching(tokens=1024), 0, 0)
     filled = [len(batch) * lengths[batch].max() / 1024 for batch in batches]
     assert np.mean(filled) > 0.9
+
+
+@given(LENGTHS, st.integers(1, 40), st.booleans(), st.integers(0, 5))
+def test_pairs_stand_together_and_nothing_is_lost(lengths: list[int], size: int, tokens: bool, epoch: int) -> None:
+    features = ragged(lengths)
+    how = Batching(rows=size, tokens=8 * size if tokens else None, paired_by="labels")
+    batches = epoch_order(features, how, 0, epoch)
+    order = [int(item) for batch in batches for item in batch]
+    assert sorted(order) == list(range(len(lengths)))
+    labels = features.targets["labels"][np.array(order, np.int64)]
+    alone, at = 0, 0
+    while at < len(labels):
+        paired = at + 1 < len(labels) and labels[at] == labels[at + 1]
+        alone, at = alone + (not paired), at + 1 + paired
+    assert alone <= len(set(labels.tolist()))
+    if tokens:
+        assert all(
+            len(batch) == 1 or len(batch) * max(lengths[item] for item in batch) <= 8 * size for batch in batches
+        )
+
+
+def test_pairs_of_different_lengths_meet() -> None:
+    """Batches by length would show few rows the same company in every epoch."""
+    features = ragged([3] * 20 + [15] * 20)
+    how = Batching(rows=20, paired_by="labels")
+    mixtures = [features.lengths[batch] for epoch in range(3) for batch in epoch_order(features, how, 0, epoch)]
+    assert all(len(set(found.tolist())) == 2 for found in mixtures)

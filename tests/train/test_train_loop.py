@@ -35,14 +35,14 @@ def plain_loop(model: Any, features: Features, how: Plan, clip_norm: float) -> t
     plain = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": DECAY}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.999), eps=1e-8, foreach=False, fused=False)
-    total = how.steps(features.lengths)
+    total = how.steps(features)
     climbing = int(np.ceil(total * 0.1))
     shares = [(step + 1) / (climbing + 1) for step in range(climbing)]
     shares += [1 - (step - climbing) / (total - climbing) for step in range(climbing, total)]
     losses, norms = [], []
     model.train()
     for epoch in range(how.epochs):
-        for items in how.order(features.lengths, epoch):
+        for items in how.order(features, epoch):
             rows = [
                 torch.tensor(features.tokens["input_ids"][features.offsets[item] : features.offsets[item + 1]]).long()
                 for item in items

@@ -114,7 +114,7 @@ def learner(
 def run(model: Any, features: Features, how: Plan, loss: Any = row_loss, **options: Any) -> list[Event]:
     """Train to the end and make the model a plain one again."""
     learning = learner(model, loss, **options)
-    rate = schedule("linear", how.steps(features.lengths), 0.1)
+    rate = schedule("linear", how.steps(features), 0.1)
     events = list(train(learning, features, rate, how))
     learning.release()
     return events

@@ -66,7 +66,10 @@ class StrategyConfig(Section):
         "ia3",
         "bitfit",
         "layernorm",
-    ] = Field("full", description="which parameters learn; see docs/strategies.md")
+        "contrastive",
+        "zero-shot",
+        "auto",
+    ] = Field("full", description="which parameters learn; auto: by rows, model and memory; see docs/strategies.md")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate of each layer as a share of the rate of the layer above it; 1: the same for all"
     )
@@ -81,6 +84,10 @@ class StrategyConfig(Section):
     )
     modules: list[str] | None = Field(
         None, description="partial: names of the modules that learn instead of layers, * for any part; null: none"
+    )
+    gradual: bool | None = Field(
+        None,
+        description="partial: layers join one after another, from the top, in the first half of training; null: no",
     )
     rank: Annotated[int, Field(ge=1, le=4096)] | None = Field(None, description="lora, dora: rank; null: 16")
     ranks: list[Annotated[int, Field(ge=1, le=4096)]] | None = Field(
@@ -111,14 +118,24 @@ class StrategyConfig(Section):
         None, description="prompt, p-tuning, prefix: tokens before each text; null: 20"
     )
     prompt: str | None = Field(None, description="prompt: the text to begin with, with initialisation text; null: none")
+    temperature: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        None,
+        description="contrastive: how much the nearest texts count more than others, the smaller the more; null: 0.1",
+    )
+    descriptions: dict[str, str | list[str]] | None = Field(
+        None, description="zero-shot: label → what it means, a text or several; null: what labels are called"
+    )
+    template: str | None = Field(
+        None, description="zero-shot: a text with {} for the description; null: nothing around it"
+    )
 
 
 class TrainConfig(Section):
     """How it is learned."""
 
     seed: Seed = Field(0, description="seed of initialisation, order and dropout")
-    epochs: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = Field(
-        "auto", description="passes over the training rows; auto: 3, more when rows are few"
+    epochs: Annotated[int, Field(ge=0, le=1000)] | Literal["auto"] = Field(
+        "auto", description="passes over the training rows; auto: 3, more when rows are few; 0: zero-shot alone"
     )
     batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(16, description="rows per optimizer step")
     batch_tokens: Annotated[int, Field(ge=8)] | None = Field(

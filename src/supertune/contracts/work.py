@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 from supertune.contracts.results import Event, Outcome, Prediction
-from supertune.contracts.rows import Columns, Features, FloatArray, Label, Rows
+from supertune.contracts.rows import Columns, Features, FloatArray, IntArray, Label, Rows
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 class Predictor(Protocol):
@@ -177,14 +177,14 @@ class Strategy(Protocol):
         """Freeze and inject; returns the model to train."""
         ...
 
-    def phases(self) -> tuple[str, ...]:
-        """Names of the training phases, in order; most strategies have one."""
-        ...
-
     def parameter_groups(
         self, model: PreTrainedModel, learning_rate: float, weight_decay: float
     ) -> list[ParameterGroup]:
         """Every parameter that learns, each in exactly one group."""
+        ...
+
+    def joins(self, model: PreTrainedModel) -> Mapping[str, float]:
+        """Parameter → share of the steps after which it begins to learn; others learn from the first on."""
         ...
 
     def frozen_prefix(self, model: PreTrainedModel) -> FrozenPrefix:
@@ -213,6 +213,53 @@ class Strategy(Protocol):
 
     def default_learning_rate(self) -> float:
         """The rate that was measured to work for this strategy."""
+        ...
+
+
+@runtime_checkable
+class LearnsBySimilarity(Protocol):
+    """A strategy in two phases: texts of one label move together, then a head is fitted to where they lie.
+
+    Its models have ``embed(input_ids, attention_mask)`` → float (items, width), of length 1.
+
+    Attributes:
+        temperature: How much the nearest texts count more than others.
+    """
+
+    @property
+    def temperature(self) -> float:
+        """See the class."""
+        ...
+
+    def fit_head(
+        self,
+        model: PreTrainedModel,
+        embeddings: FloatArray,
+        labels: IntArray,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        """Fit the model's head to embeddings (rows, width) and indices of labels (rows,), each of which occurs."""
+        ...
+
+
+@runtime_checkable
+class ReadsLabels(Protocol):
+    """A strategy that learns from no rows, but from what the labels are called or said to mean."""
+
+    def head(self, wanted: Head, config: PreTrainedConfig) -> Head:
+        """What to open a model of this configuration with; ``wanted`` is the task's head."""
+        ...
+
+    def lines_of(self, model: PreTrainedModel) -> str:
+        """Python lines that make ``tokenizer`` and ``model`` from the folder that ``model`` was saved to."""
+        ...
+
+    def read_labels(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
+        """Make the model answer for these labels, in index order.
+
+        Raises:
+            UserError: It is not known what a label means.
+        """
         ...
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from supertune.config import Config
-from supertune.contracts import Features, Task
+from supertune.contracts import Features, LearnsBySimilarity, Task
 from supertune.errors import UserError
 from supertune.models import load_with_head, override_dropout
+from supertune.recipes.head import fit_head
 from supertune.recipes.start import Start
 from supertune.train import (
     BITS,
@@ -22,7 +25,9 @@ from supertune.train import (
     Plan,
     Regularisation,
     UsedVocabulary,
+    balanced_weights,
     build_optimizer,
+    by_similarity,
     fgm,
     freelb,
     hidden_matrices,
@@ -57,6 +62,7 @@ class Training:
         steps: Optimizer steps of the whole training.
         base: Opens the model anew, as it was before training; None where all of it learns.
         frozen: Its layers that need be computed only once; None where there are none.
+        settle: Fits the model's head to the training rows as it lays them now; does nothing where the head learns.
     """
 
     model: PreTrainedModel
@@ -67,6 +73,7 @@ class Training:
     steps: int
     base: Callable[[], PreTrainedModel] | None = None
     frozen: FrozenLayers | None = None
+    settle: Callable[[], None] = lambda: None
 
     def recalling(self, forward: Forward) -> Forward:
         """A function of (model, batch) that computes frozen layers only where the batch lacks what they give out."""
@@ -75,6 +82,7 @@ class Training:
     def finish(self) -> PreTrainedModel:
         """The model as a plain one: in 32 bits, with its whole embedding, in evaluation mode."""
         self.learner.release()
+        self.settle()
         if self.vocabulary is not None:
             self.vocabulary.restore(self.model)
         model = self.model if self.base is None else _with_learned(self.base(), self.model)
@@ -129,17 +137,42 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     torch.nn.Module.to(model, start.device)
     plan = Plan(
         epochs=settings.epochs,
-        batching=Batching(settings.batch_size, settings.batch_tokens),
+        batching=Batching(
+            settings.batch_size, settings.batch_tokens, "labels" if _by_similarity(start) is not None else None
+        ),
         accumulate=settings.accumulate,
         seed=settings.seed,
         padding={"input_ids": vocabulary.padding if vocabulary is not None else padding},
     )
-    steps = plan.steps(features["train"].lengths)
-    learner = _learner(start, _objective(start.config, task, model, frozen_layers), model, steps)
+    steps = plan.steps(features["train"])
+    learner = _learner(start, _objective(start, task, model, frozen_layers), model, steps)
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)
     BITS.seed(seed)
-    return Training(model, vocabulary, features, learner, plan, steps, opened if frozen else None, frozen_layers)
+    training = Training(model, vocabulary, features, learner, plan, steps, opened if frozen else None, frozen_layers)
+    return _settling(start, task, training)
+
+
+def _by_similarity(start: Start) -> LearnsBySimilarity | None:
+    return start.strategy if isinstance(start.strategy, LearnsBySimilarity) else None
+
+
+def _settling(start: Start, task: Task, training: Training) -> Training:
+    """The same with what fits its head, where that is not learned by gradients."""
+    strategy = _by_similarity(start)
+    if strategy is None:
+        return training
+    settings = start.config.train
+    labels = training.features["train"].targets["labels"]
+    counts = np.bincount(labels, minlength=task.head().config["num_labels"])
+    weights = balanced_weights(counts.tolist()) if settings.class_weights == "balanced" else None
+
+    def settle() -> None:
+        rows = training.features["train"]
+        padding = training.plan.padding
+        fit_head(strategy, training.model, rows, padding=padding, seed=settings.seed, class_weights=weights)
+
+    return replace(training, settle=settle)
 
 
 def _still(start: Start, model: PreTrainedModel) -> FrozenLayers | None:
@@ -194,6 +227,7 @@ def _learner(start: Start, objective: Objective, model: PreTrainedModel, steps: 
             averaged_from=steps // 2,
         ),
         build_rows=build_rows if moves_rows(start.config) else None,
+        joins={name: round(share * steps) for name, share in start.strategy.joins(model).items()},
     )
 
 
@@ -207,10 +241,12 @@ def moves_rows(config: Config) -> bool:
     return train.embeddings == "rows" and train.optimizer in ("adamw", "adam") and not looks_at_all
 
 
-def _objective(config: Config, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective:
+def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective:
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
-    train = config.train
-    objective: Objective = task.loss if frozen is None else frozen.recalling(task.loss)
+    train = start.config.train
+    similar = _by_similarity(start)
+    loss: Objective = task.loss if similar is None else by_similarity(similar.temperature)
+    objective: Objective = loss if frozen is None else frozen.recalling(loss)
     if train.r_drop:
         forward = task.forward if frozen is None else frozen.recalling(task.forward)
         objective = r_drop(forward, task.criterion, train.r_drop)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Features, Finding
-from supertune.recipes.begin import begin
+from supertune.contracts import Features, Finding, IntArray, ReadsLabels
+from supertune.recipes.begin import Training, begin
 from supertune.recipes.check import GateReport, check_allowed, check_metric
 from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
-from supertune.recipes.start import Start
+from supertune.recipes.start import Start, check_strategy
 from supertune.tasks import ClassificationTask
 from supertune.train import take, train
 
@@ -53,6 +55,8 @@ class DryRun:
         report: What the gate found.
         stopping: The findings for which training would stop.
         cost: Expected time and memory; None when training would stop.
+        language: Main language of the training texts.
+        why: Why this strategy, where the choice was left to supertune; else empty.
     """
 
     config: Config
@@ -60,6 +64,8 @@ class DryRun:
     report: GateReport
     stopping: tuple[Finding, ...]
     cost: Cost | None
+    language: str
+    why: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """The shape of ``train --dry-run --json``."""
@@ -79,6 +85,8 @@ class DryRun:
                 "seconds_high": cost.high,
                 "peak_mb": cost.peak_mb,
             },
+            "language": self.language,
+            "why": self.why,
             "config": self.config.model_dump(),
         }
 
@@ -91,13 +99,14 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     """
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    check_strategy(config)
     prepared = prepare(config, data, console)
     start, rows, report, stopping = prepared.start, prepared.rows, prepared.report, prepared.stopping
     sizes = {split: len(table) for split, table in rows.splits.items()}
     console.heading("Expected")
     if stopping:
         console.say(f"  training would stop at the gate: {', '.join(finding.check for finding in stopping)}")
-        return DryRun(start.config, sizes, report, stopping, None)
+        return DryRun(start.config, sizes, report, stopping, None, rows.language.language, start.why)
     start = probe(start, prepared.task, prepared.learned, console)
     cost = measure_cost(start, prepared.task, prepared.learned["train"], sum(sizes.values()))
     console.say(
@@ -105,35 +114,62 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
         f"({cost.low / 60:.1f} to {cost.high / 60:.1f}), at most {cost.peak_mb:,} MB of memory"
     )
     console.say("\n" + dump_config(start.config))
-    return DryRun(start.config, sizes, report, (), cost)
+    return DryRun(start.config, sizes, report, (), cost, rows.language.language, start.why)
 
 
 def measure_cost(start: Start, task: ClassificationTask, features: Features, rows: int) -> Cost:
     """Time a few steps, the longest batch among them, and scale to all tokens of all epochs.
 
-    Validation and the final scoring pass over the held-out rows are counted as a third of training on as many.
+    Layers that do not learn are timed apart, and counted once. Validation and the final scoring pass over the held-out
+    rows are counted as a third of training on as many. A strategy that learns nothing takes no steps.
     """
+    if isinstance(start.strategy, ReadsLabels):
+        return Cost(0, 0.0, 0.0, 0.0, _peak_mb())
     training = begin(start, task, {"train": features})
     features, plan = training.features["train"], training.plan
-    order = plan.order(features.lengths, 0)
+    order = plan.order(features, 0)
     costs = np.array([padded_tokens(features, items) for items in order])
     chosen = [int(costs.argmax()), *np.linspace(0, len(order) - 1, _PROBED_BATCHES).astype(int).tolist()]
-    per_token = []
-    for index in chosen:
-        batch = take(features, order[index])
-        begun = time.perf_counter()
-        list(train(training.learner, batch, lambda step: 0.0, plan.once()))
-        per_token.append((time.perf_counter() - begun) / padded_tokens(features, order[index]))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        batches, once = _recalled(training, task, [order[index] for index in chosen], Path(folder))
+        per_token = []
+        for index, batch in zip(chosen, batches, strict=True):
+            begun = time.perf_counter()
+            list(train(training.learner, batch, lambda step: 0.0, plan.once()))
+            per_token.append((time.perf_counter() - begun) / costs[index])
+        del batches
     # The first step also allocates and compiles; it is there for its memory.
     timed = np.array(per_token[1:])
     held_out = 1 + (rows / len(features) - 1) / 3
-    tokens = float(costs.sum()) * plan.epochs * held_out
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tokens = float(costs.sum()) * held_out
     return Cost(
         steps=training.steps,
-        seconds=float(np.median(timed)) * tokens,
-        low=float(timed.min()) * tokens,
-        high=float(timed.max()) * tokens,
-        # macOS counts bytes, Linux kilobytes.
-        peak_mb=int(peak / (1024**2 if sys.platform == "darwin" else 1024)),
+        seconds=(float(np.median(timed)) * plan.epochs + once) * tokens,
+        low=(float(timed.min()) * plan.epochs + once) * tokens,
+        high=(float(timed.max()) * plan.epochs + once) * tokens,
+        peak_mb=_peak_mb(),
     )
+
+
+def _recalled(
+    training: Training, task: ClassificationTask, batches: list[IntArray], folder: Path
+) -> tuple[list[Features], float]:
+    """The batches as training will see them, and seconds per token for what is computed once and kept."""
+    features = training.features["train"]
+    some = take(features, np.concatenate(batches))
+    once = 0.0
+    if training.frozen is not None:
+        begun = time.perf_counter()
+        kept = training.frozen.remember(
+            training.model, some, task.forward, folder=folder, rows=len(batches[0]), padding=training.plan.padding
+        )
+        if not isinstance(kept, str):
+            some, once = kept, (time.perf_counter() - begun) / int(some.lengths.sum())
+    ends = np.cumsum([len(items) for items in batches])
+    return [take(some, np.arange(end - len(items), end)) for items, end in zip(batches, ends, strict=True)], once
+
+
+def _peak_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux kilobytes.
+    return int(peak / (1024**2 if sys.platform == "darwin" else 1024))

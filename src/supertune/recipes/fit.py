@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Event
+from supertune.contracts import Event, ReadsLabels
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
 from supertune.recipes.check import check_allowed, check_metric
@@ -20,10 +20,11 @@ from supertune.recipes.measure import Measurement, measure
 from supertune.recipes.predict import show_scores
 from supertune.recipes.prepare import Prepared, prepare
 from supertune.recipes.probe import probe
+from supertune.recipes.read_labels import read_labels
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
-from supertune.recipes.start import Start, chosen_strategy, located
+from supertune.recipes.start import Start, check_strategy, located
 from supertune.recipes.story import Story, write_story
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
@@ -57,7 +58,7 @@ def fit(
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
     check_trackers(config.train.trackers)
-    chosen_strategy(config)
+    check_strategy(config)
     existed = False
     if out is not None:
         with explained(out):
@@ -86,9 +87,8 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
     start = probe(prepared.start, task, learned, console)
     store.write_config(dump_config(start.config))
     with witnessed(store, prepared, start, console) as record:
-        trained = train_seeds(
-            start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console
-        )
+        learn = read_labels if isinstance(start.strategy, ReadsLabels) else train_seeds
+        trained = learn(start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console)
         record.training_is_over()
         note_training(store, trained)
         clock.lap("train")
@@ -225,6 +225,7 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
             for split, table in rows.splits.items()
         },
         language={"code": rows.language.language, "share": rows.language.share},
+        strategy={"name": start.strategy.name, "why": start.why},
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supertune.console import Console
-from supertune.contracts import Features, IntArray, Task
+from supertune.contracts import Features, IntArray, ReadsLabels, Task
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.start import Start, default_rate
 from supertune.train import available_bytes, collate, measure_attention, pieces_that_fit, range_test
@@ -31,6 +31,8 @@ def probe(start: Start, task: Task, features: Mapping[str, Features], console: C
     """
     train = start.config.train
     values: dict[str, object] = {}
+    if isinstance(start.strategy, ReadsLabels):
+        return _with(start, {"train.attention": "sdpa"})
     if train.attention == "auto" or train.learning_rate == "find":
         values = _tried(start, task, features["train"], console)
         # A model and what hangs on it hold each other: without this it would stay beside the one that is trained.
@@ -72,7 +74,7 @@ def _configuration(start: Start) -> Any:
 
 def _attention(training: Training, console: Console) -> str:
     features = training.features["train"]
-    batch = _batch(training, typical(features, training.plan.order(features.lengths, 0)))
+    batch = _batch(training, typical(features, training.plan.order(features, 0)))
     ids = {name: batch[name] for name in ("input_ids", "attention_mask")}
     chosen, seconds = measure_attention(training.model, ids)
     told = ", ".join(f"{name} {1000 * taken:.0f} ms" for name, taken in seconds.items())
@@ -100,7 +102,7 @@ def padded_tokens(features: Features, items: IntArray) -> int:
 
 def _rate(training: Training, console: Console) -> float | None:
     features = training.features["train"]
-    order = training.plan.order(features.lengths, 0)
+    order = training.plan.order(features, 0)
     steps = iter(order * math.ceil(_MOST_STEPS / len(order)))
     # Of the first group; every other keeps its share of it.
     peak = training.learner.learning_rate

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from supertune.config import Config
+from supertune.config import Config, DataConfig
 from supertune.console import Console
 from supertune.contracts import Columns
 from supertune.data import (
@@ -26,6 +26,10 @@ from supertune.language import LanguageGuess, guess_language, is_blank
 _FOR_LANGUAGE = 4000
 """Rows looked at to tell the language, spread over the training rows."""
 
+FEW_SHOT = ("contrastive", "zero-shot", "auto")
+FEW_ROWS = 50
+"""Rows per label, on average, below which few-shot strategies hold no validation rows back."""
+
 
 @dataclass(frozen=True)
 class LoadedRows:
@@ -38,6 +42,7 @@ class LoadedRows:
         whole: The held-out tables with every row of the user's file, also those without a label.
         language: Main language of the training texts.
         announcements: What was decided on the way, for the user to read.
+        shares: Of training, validation and test rows, where they were cut here.
     """
 
     columns: Columns
@@ -46,6 +51,7 @@ class LoadedRows:
     whole: Mapping[str, Table]
     language: LanguageGuess
     announcements: tuple[str, ...]
+    shares: tuple[float, ...] = tuple(DataConfig().split)
 
     @property
     def given_splits(self) -> bool:
@@ -122,7 +128,13 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
                 where=table.source,
                 fix="name the right column with --label, or label some rows",
             )
-    splits, cut = _split(config, given, columns)
+    fractions = split_shares(config, given, columns)
+    splits, cut = _split(fractions, config.data.split_seed, given, columns)
+    if fractions[1] < config.data.split[1]:
+        cut = (
+            *cut,
+            f"fewer than {FEW_ROWS} rows per label: none are held back for validation, and all are learned from",
+        )
     for announcement in cut:
         console.say(f"  {announcement}")
     learned = without_blank_rows(splits["train"], columns)
@@ -139,11 +151,29 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
         whole=whole,
         language=guess_language(sample_texts(learned, columns, _FOR_LANGUAGE)),
         announcements=(*announcements, *cut),
+        shares=tuple(fractions),
     )
 
 
-def _split(config: Config, given: Mapping[str, Table], columns: Columns) -> tuple[dict[str, Table], tuple[str, ...]]:
-    fractions, seed = config.data.split, config.data.split_seed
+def split_shares(config: Config, given: Mapping[str, Table], columns: Columns) -> Sequence[float]:
+    """Shares of training, validation and test: as configured, but for few-shot strategies none of few rows to validate.
+
+    They train for a fixed number of steps, and a tenth of eight rows says nothing of when to stop.
+    """
+    shares = config.data.split
+    if config.strategy.name not in FEW_SHOT or "validation" in given or shares != DataConfig().split:
+        return shares
+    assert columns.label is not None
+    table = given["all"] if "all" in given else given.get("train")
+    if table is None or len(table) >= FEW_ROWS * len(set(table.column(columns.label))):
+        return shares
+    train, validation, test = shares
+    return [train + validation, 0.0, test]
+
+
+def _split(
+    fractions: Sequence[float], seed: int, given: Mapping[str, Table], columns: Columns
+) -> tuple[dict[str, Table], tuple[str, ...]]:
     if "all" in given:
         splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Features, Strategy, Task
+from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, write_json
 from supertune.models import ModelSource, load_tokenizer, load_with_head, resolve, save_tokenizer
@@ -140,10 +140,22 @@ def open_saved(folder: Path) -> SavedModel:
     new = strategy.adapter or strategy.own_head
     # Of an adapter too it is the one that was trained with, whatever the base has now.
     tokenizer = load_tokenizer(replace(source, folder=folder), max_length=max_length)
-    opened = load_with_head(source, task.head(), pad_token_id=tokenizer.pad_token_id, new=new)
+    opened = load_with_head(source, base_head(strategy, task, source), pad_token_id=tokenizer.pad_token_id, new=new)
     model = strategy.load(opened, str(folder))
     model.train(False)
     return SavedModel(model, tokenizer, task, max_length, base, strategy)
+
+
+def base_head(strategy: Strategy, task: Task, source: ModelSource) -> Head:
+    """What to open the pre-trained model with: the task's head, unless the strategy answers with the model's own."""
+    if not isinstance(strategy, ReadsLabels):
+        return task.head()
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(
+        source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True
+    )
+    return strategy.head(task.head(), config)
 
 
 def _base(base: Mapping[str, str], folder: Path) -> ModelSource:

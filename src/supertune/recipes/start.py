@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supertune.config import Config, absolute_paths
 from supertune.console import Console
-from supertune.contracts import Strategy
+from supertune.contracts import LearnsBySimilarity, ReadsLabels, Strategy
 from supertune.errors import UserError
 from supertune.models import (
     REGISTRY,
@@ -21,9 +21,10 @@ from supertune.models import (
     load_tokenizer,
     resolve,
 )
+from supertune.recipes.choose import choose_strategy
 from supertune.recipes.rows import LoadedRows
 from supertune.strategies import build_strategy
-from supertune.train import RATE_FACTORS, Precision, considerate_threads, measure_precision
+from supertune.train import RATE_FACTORS, Precision, available_bytes, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,7 @@ class Start:
         strategy: Which parameters learn.
         device: Where to compute.
         precision: Number type of the matrix products while training.
+        why: Why this strategy, where the choice was left to supertune; else empty.
     """
 
     config: Config
@@ -55,6 +57,7 @@ class Start:
     strategy: Strategy
     device: torch.device
     precision: Precision
+    why: str = ""
 
 
 def find_model(config: Config, language: str) -> ModelSource:
@@ -123,6 +126,23 @@ def default_rate(strategy: Strategy, optimizer: str) -> float:
     return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
 
 
+def check_strategy(config: Config) -> None:
+    """Check the settings of the strategy before any work is done.
+
+    Raises:
+        UserError: A setting means nothing for it.
+    """
+    if config.strategy.name != "auto":
+        chosen_strategy(config)
+        return
+    for key in config.strategy.model_dump(exclude={"name"}, exclude_defaults=True):
+        raise UserError(
+            "belongs to a strategy, and that is still to be chosen",
+            where=f"strategy.{key}",
+            fix="name the strategy instead of auto, or leave it out",
+        )
+
+
 def chosen_strategy(config: Config) -> Strategy:
     """The strategy with the settings that are not as every strategy has them.
 
@@ -179,7 +199,59 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
             where=str(source.folder),
             fix='name one in its tokenizer_config.json, e.g. "pad_token": "[PAD]"',
         )
-    return settle(config, rows, source, tokenizer, max_length, console)
+    if config.strategy.name != "auto":
+        return settle(config, rows, source, tokenizer, max_length, console)
+    config, why = _chosen(config, rows, source, console)
+    return replace(settle(config, rows, source, tokenizer, max_length, console), why=why)
+
+
+def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Console) -> tuple[Config, str]:
+    """The configuration with a strategy in the place of ``auto``, and why that one."""
+    import torch
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
+
+    assert rows.columns.label is not None
+    train = rows.splits["train"]
+    model = AutoConfig.from_pretrained(source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True)
+    one_way = model.is_encoder_decoder or getattr(model, "is_decoder", False)
+    choice = choose_strategy(
+        len(train),
+        len(set(train.column(rows.columns.label))),
+        count_parameters(source.folder),
+        available_bytes(torch.device("cpu")),
+        encoder=model.model_type in MASKED and not one_way,
+    )
+    console.say(f"  strategy {choice.strategy}: {choice.why}")
+    return config.with_values({"strategy.name": choice.strategy}), choice.why
+
+
+def _check_fits(config: Config, strategy: Strategy) -> None:
+    """Check that settings of training mean something for the strategy.
+
+    Raises:
+        UserError: One does not.
+    """
+    train = config.train
+    if isinstance(strategy, ReadsLabels):
+        if train.epochs not in ("auto", 0):
+            raise UserError("learns from no rows", where="train.epochs", fix="leave it out with --strategy zero-shot")
+        return
+    if train.epochs == 0:
+        raise UserError(
+            "nothing would be learned",
+            where="train.epochs",
+            fix="at least 1, or --strategy zero-shot, which learns nothing",
+        )
+    if isinstance(strategy, LearnsBySimilarity):
+        defaults = type(train)()
+        for key in ("loss", "label_smoothing", "r_drop"):
+            if getattr(train, key) != getattr(defaults, key):
+                raise UserError(
+                    f"means nothing for the strategy {strategy.name!r}, which learns by similarity",
+                    where=f"train.{key}",
+                    fix="leave it out",
+                )
 
 
 def settle(
@@ -204,6 +276,7 @@ def settle(
     else:
         precision = train.precision
     strategy = chosen_strategy(config)
+    _check_fits(config, strategy)
     room = source.max_positions - strategy.extra_tokens
     if config.model.max_length is None and room >= 8:
         max_length = min(max_length, room)
@@ -227,6 +300,7 @@ def settle(
     values: dict[str, object] = {
         "data.text": list(rows.columns.text),
         "data.label": rows.columns.label,
+        "data.split": list(rows.shares),
         "model.name": source.name,
         "model.max_length": max_length,
         "train.threads": threads,
@@ -240,7 +314,9 @@ def settle(
     if train.attention == "auto" and train.precision == "fp32":
         # Exact results repeat; what is measured might be chosen otherwise the next time.
         values["train.attention"] = "sdpa"
-    if train.epochs == "auto":
+    if isinstance(strategy, ReadsLabels):
+        values["train.epochs"] = 0
+    elif train.epochs == "auto":
         values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size, strategy.passes)
     if train.learning_rate == "auto":
         values["train.learning_rate"] = default_rate(strategy, train.optimizer)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from supertune.contracts import Features, Score, Section, Task
+from supertune.contracts import Features, ReadsLabels, Score, Section
 from supertune.evaluate import verdict
 from supertune.files import write_text
 from supertune.language import shorten
@@ -144,11 +144,14 @@ def _card(story: Story, said: str) -> ModelCard:
     source, config = story.start.source, story.start.config
     labels = story.task.label_names
     train = config.train.model_dump()
+    untrained = isinstance(story.start.strategy, ReadsLabels)
+    learned = f"fine-tuned on {len(story.rows.splits['train']):,} texts"
+    made = "as it was pre-trained, told what the labels mean" if untrained else learned
     return ModelCard(
-        title=f"{source.name} fine-tuned to tell {len(labels)} labels apart",
+        title=f"{source.name} {'told' if untrained else 'fine-tuned'} to tell {len(labels)} labels apart",
         summary=(
             f"A text classifier with {len(labels)} labels ({shorten(', '.join(labels), 200)}), "
-            f"{source.name} fine-tuned on {len(story.rows.splits['train']):,} texts with supertune."
+            f"{source.name} {made} with supertune."
         ),
         verdict=said,
         task=story.task.name,
@@ -157,7 +160,7 @@ def _card(story: Story, said: str) -> ModelCard:
         base_model=source.name,
         split=story.measured.final_split,
         scores=story.scores,
-        transformers_code=_plain_code(story.start, story.task),
+        transformers_code=_plain_code(story),
         supertune_code=_SUPERTUNE_CODE,
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
@@ -185,15 +188,19 @@ def _data_facts(rows: LoadedRows) -> dict[str, Any]:
     }
 
 
-def _plain_code(start: Start, task: Task) -> str:
+def _plain_code(story: Story) -> str:
     """What opens and uses the model without supertune."""
+    start, strategy = story.start, story.start.strategy
     source = start.source
+    model = story.trained.best.model
+    auto_class = story.task.head().auto_class
+    lines = strategy.lines_of(model) if isinstance(strategy, ReadsLabels) else strategy.load_lines(auto_class)
     base = f"base = {json.dumps(str(source.folder) if source.origin == 'folder' else source.name)}\n"
     if source.origin == "embedded":
         base = f'from supertune.models import resolve\n\nbase = resolve("{source.name}").folder  # or a copy of it\n'
     return f"""\
 import torch
-{base if start.strategy.adapter else ""}{start.strategy.load_lines(task.head().auto_class)}
+{base if strategy.adapter else ""}{lines}
 texts = ["one text", "another text"]
 batch = tokenizer(texts, truncation=True, max_length={start.max_length}, padding=True, return_tensors="pt")
 with torch.no_grad():

@@ -98,7 +98,7 @@ def train_one(
         training.learner.weights, metric, settings.patience, higher_is_better=METRICS[metric].higher_is_better
     )
     begun = time.monotonic()
-    training = _with_frozen(training, task, checkpoints, evaluation.batch_size, console)
+    training = with_frozen(training, task, checkpoints, evaluation.batch_size, console)
     position = Position()
     saved = _Saved(training, position, {"best": best})
     for event in _opening(saved, checkpoints, console):
@@ -145,7 +145,7 @@ def train_one(
     )
 
 
-def _with_frozen(training: Training, task: Task, folder: Path, batch_size: int, console: Console) -> Training:
+def with_frozen(training: Training, task: Task, folder: Path, batch_size: int, console: Console) -> Training:
     """The same with what the frozen layers give out for every text, so that they are computed once and not again."""
     frozen = training.frozen
     if frozen is None:
@@ -268,6 +268,7 @@ def outcome_of(training: Training, task: Task, evaluation: EvaluateConfig) -> Ou
     """What the model says about the validation rows now."""
     features = training.features["validation"]
     with training.learner.evaluating():
+        training.settle()
         outputs = predict_outputs(
             training.model,
             features,

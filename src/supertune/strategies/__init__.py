@@ -10,6 +10,7 @@ from supertune.contracts import Strategy
 from supertune.errors import UserError
 from supertune.strategies.bitfit import BitFitStrategy
 from supertune.strategies.bottleneck import BottleneckStrategy
+from supertune.strategies.contrastive import ContrastiveStrategy
 from supertune.strategies.full import FullStrategy
 from supertune.strategies.ia3 import Ia3Strategy
 from supertune.strategies.layernorm import LayerNormStrategy
@@ -17,6 +18,7 @@ from supertune.strategies.lora import DoraStrategy, LoraStrategy
 from supertune.strategies.partial import PartialStrategy
 from supertune.strategies.probe import ProbeStrategy
 from supertune.strategies.prompts import PrefixStrategy, PromptStrategy, PTuningStrategy
+from supertune.strategies.zero_shot import ZeroShotStrategy
 
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
     strategy.name: strategy
@@ -33,6 +35,8 @@ STRATEGIES: Mapping[str, Callable[..., Strategy]] = {
         Ia3Strategy,
         BitFitStrategy,
         LayerNormStrategy,
+        ContrastiveStrategy,
+        ZeroShotStrategy,
     )
 }
 """Name → what builds the strategy from its own settings, by keyword."""

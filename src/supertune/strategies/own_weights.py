@@ -32,10 +32,6 @@ class OwnWeights:
     mergeable = False
     extra_tokens = 0
 
-    def phases(self) -> tuple[str, ...]:
-        """One phase."""
-        return ("train",)
-
     def select(self, model: PreTrainedModel, names: set[str]) -> PreTrainedModel:
         """Let the named parameters learn, and the head."""
         learning = names | head_parameters(model)
@@ -65,6 +61,10 @@ class OwnWeights:
             ParameterGroup(tuple(names), learning_rate * share, weight_decay if matrices else 0.0)
             for (share, matrices), names in sorted(members.items(), reverse=True)
         ]
+
+    def joins(self, model: PreTrainedModel) -> dict[str, float]:
+        """Everything learns from the first step on."""
+        return {}
 
     def frozen_prefix(self, model: PreTrainedModel) -> FrozenPrefix:
         """The layers below the first one that learns."""

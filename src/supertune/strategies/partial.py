@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from supertune.errors import UserError
 from supertune.strategies.layers import layer_stacks
 from supertune.strategies.own_weights import OwnWeights, rates_by_depth
+from supertune.strategies.parts import head_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,11 +27,15 @@ class PartialStrategy(OwnWeights):
         modules: Names of modules or parameters that learn instead, with ``*`` for any part, e.g. ``*.attention.*``;
             the head always learns.
         layer_decay: Rate of each layer as a share of that of the layer above it; see `rates_by_depth`.
+        gradual: Whether the layers join one after another, from the top, over the first half of training; before that
+            the head learns with the topmost alone. Source: Howard and Ruder 2018, "Universal language model
+            fine-tuning for text classification", section 3.3, who let one join at each epoch.
     """
 
     layers: int = 2
     modules: tuple[str, ...] = ()
     layer_decay: float = 1.0
+    gradual: bool = False
 
     name = "partial"
 
@@ -40,7 +45,30 @@ class PartialStrategy(OwnWeights):
         Raises:
             UserError: The model has fewer layers, none that can be told apart, or no module of a given name.
         """
+        if self.modules and self.gradual:
+            raise UserError(
+                "modules by name are in no order in which they could join",
+                where="strategy.gradual",
+                fix="leave one out",
+            )
         return self.select(model, self._named(model) if self.modules else self._top(model))
+
+    def joins(self, model: PreTrainedModel) -> dict[str, float]:
+        """The layers below the topmost, the later the lower."""
+        if not self.gradual:
+            return {}
+        shares = {
+            f"{name}.": place / (2 * self.layers)
+            for stack in layer_stacks(model)
+            for place, (name, _) in enumerate(reversed(stack[len(stack) - self.layers :]))
+        }
+        heads = head_parameters(model)
+        return {
+            parameter: share
+            for parameter, _ in model.named_parameters()
+            for prefix, share in shares.items()
+            if share and parameter.startswith(prefix) and parameter not in heads
+        }
 
     def _top(self, model: PreTrainedModel) -> set[str]:
         stacks = layer_stacks(model)

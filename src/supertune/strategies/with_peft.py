@@ -45,10 +45,6 @@ class PeftStrategy:
         """Peft's configuration for this model, without task and head."""
         raise NotImplementedError
 
-    def phases(self) -> tuple[str, ...]:
-        """One phase."""
-        return ("train",)
-
     def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
         """The model with the added weights, which begin by changing nothing or little; seed torch first.
 
@@ -86,6 +82,10 @@ class PeftStrategy:
             ParameterGroup(tuple(names), learning_rate * share, weight_decay if matrices else 0.0)
             for (share, matrices), names in sorted(members.items(), reverse=True)
         ]
+
+    def joins(self, model: PreTrainedModel) -> dict[str, float]:
+        """Everything learns from the first step on."""
+        return {}
 
     def frozen_prefix(self, model: PreTrainedModel) -> FrozenPrefix:
         """What is added reaches down to the first layer."""

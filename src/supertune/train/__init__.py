@@ -17,7 +17,14 @@ from supertune.train.embeddings import UsedVocabulary, row_adam
 from supertune.train.frozen import FrozenLayers
 from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
 from supertune.train.loop import Plan, Position, consume, predict_outputs, train
-from supertune.train.losses import CLASS_LOSSES, LossSettings, balanced_weights, cross_entropy
+from supertune.train.losses import (
+    CLASS_LOSSES,
+    LossSettings,
+    balanced_weights,
+    by_similarity,
+    cross_entropy,
+    supervised_contrastive,
+)
 from supertune.train.memory import activation_bytes, available_bytes, out_of_memory, pieces_that_fit
 from supertune.train.optimizers import OPTIMIZERS, RATE_FACTORS, OptimizerSettings, build_optimizer, hidden_matrices
 from supertune.train.precision import Precision, measure_precision
@@ -70,6 +77,7 @@ __all__ = [
     "available_bytes",
     "balanced_weights",
     "build_optimizer",
+    "by_similarity",
     "check_trackers",
     "collate",
     "considerate_threads",
@@ -99,6 +107,7 @@ __all__ = [
     "schedule",
     "sequential_order",
     "set_attention",
+    "supervised_contrastive",
     "take",
     "torch_seed",
     "train",

@@ -51,21 +51,28 @@ class Batching:
         rows: Items per step.
         tokens: Padded tokens per step, instead: as many items of like length as fit; an item that is longer than
             that is a step of its own. None for a number of items.
+        paired_by: A target: items stand in pairs of the same value of it, whatever their lengths, so that there is
+            something to compare in every batch.
     """
 
     rows: int = 16
     tokens: int | None = None
+    paired_by: str | None = None
 
 
-def epoch_order(lengths: IntArray, batching: Batching, seed: int, epoch: int) -> list[IntArray]:
-    """The items of each batch of one epoch.
+def epoch_order(features: Features, batching: Batching, seed: int, epoch: int) -> list[IntArray]:
+    """The items of each batch of one epoch; every item is in exactly one batch, and the last one may be smaller.
 
     Items are shuffled, cut into buckets of 50 batches, sorted by length within a bucket and cut into batches,
     whose order is shuffled: most padding disappears (random batches of 16 pad about 60 % on film-review
-    sentences), while every epoch mixes its batches anew. Every item is in exactly one batch; the last batch may
-    be smaller.
+    sentences), while every epoch mixes its batches anew. Items in pairs are only shuffled: texts of like length
+    would meet each other alone where rows are few.
     """
     random = generator(seed, "order", epoch)
+    lengths = features.lengths
+    if batching.paired_by is not None:
+        items = _in_pairs(features.targets[batching.paired_by], random)
+        return np.split(items, _cuts(lengths[items], batching)) if len(items) else []
     shuffled = random.permutation(len(lengths))
     span = _BUCKET * _usual_rows(lengths, batching)
     batches: list[NDArray[np.int64]] = []
@@ -82,15 +89,25 @@ def _usual_rows(lengths: IntArray, batching: Batching) -> int:
     return max(1, int(batching.tokens / max(1.0, float(lengths.mean()) if len(lengths) else 1.0)))
 
 
-def _cuts(ascending: IntArray, batching: Batching) -> list[int]:
-    """Where to cut items, sorted by length, into batches."""
+def _in_pairs(values: IntArray, random: np.random.Generator) -> IntArray:
+    """All items, two of the same value after each other; the odd ones out are scattered among them."""
+    shuffled = random.permutation(len(values))
+    by_value = shuffled[np.argsort(values[shuffled], kind="stable")]
+    _, begins = np.unique(values[by_value], return_index=True)
+    pairs = [part[at : at + 2] for part in np.split(by_value, begins[1:]) for at in range(0, len(part), 2)]
+    return np.concatenate([pairs[index] for index in random.permutation(len(pairs))]) if pairs else shuffled
+
+
+def _cuts(lengths: IntArray, batching: Batching) -> list[int]:
+    """Where to cut items, whose padded batches are as long as their longest, into batches."""
     if batching.tokens is None:
-        return list(range(batching.rows, len(ascending), batching.rows))
-    cuts, start = [], 0
-    for index, length in enumerate(ascending.tolist()):
-        if index > start and (index - start + 1) * length > batching.tokens:
+        return list(range(batching.rows, len(lengths), batching.rows))
+    cuts, start, longest = [], 0, 0
+    for index, length in enumerate(lengths.tolist()):
+        longest = max(longest, length)
+        if index > start and (index - start + 1) * longest > batching.tokens:
             cuts.append(index)
-            start = index
+            start, longest = index, length
     return cuts
 
 

@@ -68,6 +68,7 @@ class Learner:
         descent: How gradients come about; adversarial training differs from the plain way.
         regularisation: What else bears on a step.
         build_rows: Makes the optimizer of the word embeddings' rows (`row_adam`); None to treat them like any weight.
+        joins: Parameter → step from which it learns; others learn from the first on.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Learner:
         descent: Descent = plain_descent,
         regularisation: Regularisation | None = None,
         build_rows: BuildOptimizer | None = None,
+        joins: Mapping[str, int] | None = None,
     ) -> None:
         self.model, self._objective, self._descent = model, objective, descent
         self._regularisation = regularisation or Regularisation()
@@ -95,6 +97,8 @@ class Learner:
         self._peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
         self._penalised = penalised(self.masters.tensors.items())
         self._average = self._averaging()
+        self._joins = dict(joins or {})
+        self._waiting: frozenset[str] = frozenset()
         self.device = next(model.parameters()).device
 
     def _named(self, groups: Sequence[ParameterGroup], wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
@@ -115,6 +119,15 @@ class Learner:
             return None
         tensors = list(self.masters.tensors.values())
         return WeightAverage(tensors, how.averaging, how.ema_decay, how.averaged_from)
+
+    def begin_step(self, step: int) -> None:
+        """Let the parameters learn whose time has come by this step, counted from 0, and no others."""
+        waiting = frozenset(name for name, joining in self._joins.items() if joining > step)
+        if waiting != self._waiting:
+            for name, parameter in self.model.named_parameters():
+                if name in self._joins:
+                    parameter.requires_grad_(name not in waiting)
+            self._waiting = waiting
 
     def gradients(self, pieces: Iterable[Batch]) -> tuple[float, int]:
         """Gradients of the summed loss over all pieces of a step; returns that loss and the supervised items.

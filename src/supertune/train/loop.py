@@ -41,15 +41,15 @@ class Plan:
         """The same with all items as one step of one epoch."""
         return replace(self, epochs=1, batching=Batching(rows=2**31))
 
-    def order(self, lengths: IntArray, epoch: int) -> list[IntArray]:
+    def order(self, features: Features, epoch: int) -> list[IntArray]:
         """The items of each step of an epoch."""
-        return epoch_order(lengths, self.batching, self.seed, epoch)
+        return epoch_order(features, self.batching, self.seed, epoch)
 
-    def steps(self, lengths: IntArray) -> int:
+    def steps(self, features: Features) -> int:
         """Optimizer steps of all epochs together; the last, smaller batch of each is a step too."""
         if self.batching.tokens is None:
-            return self.epochs * -(-len(lengths) // self.batching.rows)
-        return sum(len(self.order(lengths, epoch)) for epoch in range(self.epochs))
+            return self.epochs * -(-len(features) // self.batching.rows)
+        return sum(len(self.order(features, epoch)) for epoch in range(self.epochs))
 
 
 @dataclass
@@ -107,8 +107,9 @@ def train(
     position = position or Position()
     position.pieces = max(position.pieces, plan.accumulate)
     while position.epoch < plan.epochs:
-        for items in plan.order(features.lengths, position.epoch)[position.batch :]:
+        for items in plan.order(features, position.epoch)[position.batch :]:
             pieces = position.pieces
+            learner.begin_step(position.step)
             loss, count = _gradients(learner, features, items, plan, position)
             if position.pieces > pieces:
                 yield Event("memory", position.step, {"pieces": position.pieces})
@@ -122,7 +123,7 @@ def train(
                 "step",
                 position.step,
                 {
-                    "loss": loss / count,
+                    "loss": loss / max(count, 1),
                     "items": count,
                     "tokens": int(features.lengths[items].sum()),
                     "gradient_norm": norm,

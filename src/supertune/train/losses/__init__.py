@@ -1,6 +1,14 @@
 """Losses: what is minimised, and how numbers and classes are compared."""
 
 from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
+from supertune.train.losses.contrastive import by_similarity, supervised_contrastive
 from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
 
-__all__ = ["CLASS_LOSSES", "LossSettings", "balanced_weights", "cross_entropy"]
+__all__ = [
+    "CLASS_LOSSES",
+    "LossSettings",
+    "balanced_weights",
+    "by_similarity",
+    "cross_entropy",
+    "supervised_contrastive",
+]

@@ -1,0 +1,286 @@
+"""Which model and strategy to begin with, and what they would cost here: measured, not looked up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from supertune.console import Console
+from supertune.data import CHECKS
+from supertune.errors import UserError
+from supertune.files import write_jsonl
+from supertune.models import REGISTRY
+
+STRATEGIES = ("full", "partial", "lora", "probe")
+_FEW = "contrastive"
+_WORDS = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "is",
+    "that",
+    "for",
+    "it",
+    "as",
+    "was",
+    "with",
+    "be",
+    "by",
+    "on",
+    "not",
+    "this",
+    "have",
+    "from",
+    "at",
+    "which",
+    "one",
+    "you",
+    "all",
+    "there",
+    "would",
+    "their",
+    "we",
+    "been",
+    "has",
+    "when",
+    "who",
+    "will",
+    "more",
+    "if",
+    "out",
+    "so",
+    "up",
+    "what",
+    "about",
+    "than",
+    "into",
+    "can",
+    "only",
+    "other",
+    "time",
+    "new",
+    "some",
+    "could",
+    "these",
+    "two",
+    "may",
+    "first",
+    "then",
+    "do",
+    "any",
+    "like",
+    "my",
+    "now",
+    "over",
+    "such",
+    "our",
+    "even",
+    "most",
+    "made",
+    "after",
+    "also",
+    "did",
+    "many",
+    "before",
+    "must",
+    "well",
+    "back",
+    "years",
+    "where",
+    "much",
+    "your",
+    "way",
+    "down",
+    "should",
+    "because",
+    "long",
+    "each",
+    "just",
+    "people",
+    "how",
+    "little",
+    "good",
+    "world",
+    "make",
+    "very",
+    "still",
+    "see",
+    "own",
+    "work",
+    "day",
+    "get",
+    "here",
+    "old",
+    "life",
+    "both",
+    "between",
+    "being",
+    "under",
+    "three",
+    "never",
+    "know",
+    "same",
+    "last",
+    "while",
+    "might",
+    "great",
+    "go",
+    "come",
+    "since",
+]
+_CHARACTERS = (
+    "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对"
+    "小多然于心学么之都好看起发当没成只如事把还用第样道想作种开美总从无情己面最女但现前些所同日手又行意动"
+    "方期它头经长儿回位分爱老因很给名法间斯知世什两次使身者被高已亲其进此话常与活正感"
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to train, and what it would cost on this machine.
+
+    Attributes:
+        model: Registered name.
+        strategy: Its name.
+        seconds: Expected time of training, with the lowest and highest that the steps taken allow.
+        peak_mb: Memory at its highest.
+    """
+
+    model: str
+    strategy: str
+    seconds: tuple[float, float, float]
+    peak_mb: int
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to begin with, and what else there is.
+
+    Attributes:
+        model: Registered name.
+        strategy: Its name.
+        why: One sentence.
+        options: Everything that was measured.
+    """
+
+    model: str
+    strategy: str
+    why: str
+    options: tuple[Option, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The shape of ``models --json`` with data or ``--rows``."""
+        return {
+            "choose": {"model": self.model, "strategy": self.strategy, "why": self.why},
+            "options": [
+                {
+                    "model": option.model,
+                    "strategy": option.strategy,
+                    "seconds": option.seconds[0],
+                    "seconds_low": option.seconds[1],
+                    "seconds_high": option.seconds[2],
+                    "peak_mb": option.peak_mb,
+                }
+                for option in self.options
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows that are not there yet.
+
+    Attributes:
+        rows: How many.
+        labels: How many different labels.
+        language: ISO 639-1.
+        words: Words per text; characters in Chinese.
+    """
+
+    rows: int
+    labels: int
+    language: str
+    words: int
+
+
+def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), console: Console) -> Advice:
+    """Take a few real steps with every model and strategy that comes into question, each in a process of its own.
+
+    Args:
+        data: The rows; None for made-up ones as `sample` describes them.
+        sample: What the rows would be like.
+        arguments: Further options of ``supertune train``, e.g. which column is the label.
+        console: Where to show progress.
+
+    Raises:
+        UserError: The rows cannot be trained on, or no model is installed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        given = list(arguments)
+        if data is None:
+            data = str(Path(folder) / "rows.jsonl")
+            write_jsonl(Path(data), made_up(sample))
+            given += ["--set", f"data.allow={json.dumps(list(CHECKS))}"]
+        chosen = dry_run(data, ["--strategy", "auto", *given])
+        first = (chosen["config"]["model"]["name"], chosen["config"]["strategy"]["name"])
+        others = [name for name, entry in REGISTRY.items() if entry.kind == "encoder" and name != first[0]]
+        models = [first[0], *(name for name in others if chosen["language"] in ("en", *REGISTRY[name].languages))]
+        strategies = list(dict.fromkeys([first[1], *STRATEGIES]))
+        wanted = [(model, strategy) for model in dict.fromkeys(models) for strategy in strategies]
+        options = []
+        with console.progress("taking a few steps with each", len(wanted)) as bar:
+            for done, (model, strategy) in enumerate(wanted):
+                bar(done, f"{model}, {strategy}")
+                if (model, strategy) == first:
+                    plan = chosen
+                else:
+                    plan = dry_run(data, ["--model", model, "--strategy", strategy, *given])
+                options.append(_option(model, strategy, plan))
+        return Advice(*first, chosen["why"], tuple(options))
+
+
+def _option(model: str, strategy: str, plan: dict[str, Any]) -> Option:
+    expected = plan["expected"]
+    if expected is None:
+        raise UserError(
+            f"training would stop at the gate: {', '.join(plan['stopping'])}",
+            where=plan["config"]["data"]["source"],
+            fix="supertune check tells the rows",
+        )
+    times = (expected["seconds"], expected["seconds_low"], expected["seconds_high"])
+    return Option(model, strategy, times, expected["peak_mb"])
+
+
+def dry_run(data: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """What ``supertune train --dry-run --json`` says, from a process whose memory is its own.
+
+    Raises:
+        UserError: It says that something is wrong.
+    """
+    command = [sys.executable, "-m", "supertune", "train", data, "--dry-run", "--json", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(done.stderr.strip() or f"a trial ended with exit code {done.returncode}")
+    plan: dict[str, Any] = json.loads(done.stdout)
+    return plan
+
+
+def made_up(sample: Sample) -> list[dict[str, str]]:
+    """Rows of random words, or characters, whose number and lengths are those of the sample."""
+    random = np.random.default_rng(0)
+    known, space = (list(_CHARACTERS), "") if sample.language in ("zh", "ja") else (_WORDS, " ")
+    lengths = np.maximum(1, random.poisson(sample.words, sample.rows))
+    return [
+        {"text": space.join(random.choice(known, length)), "label": f"label {row % sample.labels}"}
+        for row, length in enumerate(lengths.tolist())
+    ]

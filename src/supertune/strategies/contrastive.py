@@ -1,0 +1,97 @@
+"""Few-shot contrastive fine-tuning: texts of one label move together, then a head is fitted to where they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from supertune.contracts import FloatArray, IntArray, ParameterGroup
+from supertune.strategies.encoder_head import EncoderHeadStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedModel
+
+_INVERSE_REGULARISATION = 10.0
+"""scikit-learn's C of the head."""
+
+
+@dataclass(frozen=True)
+class ContrastiveStrategy(EncoderHeadStrategy):
+    """The whole encoder learns to lay texts of the same label close together; the head is a logistic regression.
+
+    For few rows, from about four to fifty for each label: every pair of texts says something, where single labels say
+    little. With hundreds of rows for each label full fine-tuning is as good and simpler.
+
+    Sources: Tunstall et al. 2022, "Efficient few-shot learning without prompts" (SetFit), for the two phases; instead
+    of drawn pairs, all texts of a batch are compared with each other (Khosla et al. 2020).
+
+    Attributes:
+        temperature: How much the nearest texts count more than others; see `supervised_contrastive`.
+    """
+
+    temperature: float = 0.1
+
+    name = "contrastive"
+    normalised: ClassVar[bool] = True
+
+    def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The model's body under a linear head, which no gradient reaches, and without its pooler."""
+        body: Any = model.base_model
+        body.requires_grad_(True)
+        for name, part in body.named_children():
+            if "pooler" in name:
+                part.requires_grad_(False)
+        return self.head_on(model)
+
+    def parameter_groups(
+        self, model: PreTrainedModel, learning_rate: float, weight_decay: float
+    ) -> list[ParameterGroup]:
+        """Those of the body: the head is fitted, see `fit_head`."""
+        groups = super().parameter_groups(model, learning_rate, weight_decay)
+        body = (
+            ParameterGroup(
+                tuple(name for name in group.names if name.startswith("body.")),
+                group.learning_rate,
+                group.weight_decay,
+            )
+            for group in groups
+        )
+        return [group for group in body if group.names]
+
+    def fit_head(
+        self,
+        model: PreTrainedModel,
+        embeddings: FloatArray,
+        labels: IntArray,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        """Set the head to the logistic regression of labels on embeddings.
+
+        Args:
+            model: As `prepare` made it.
+            embeddings: (rows, width), as the model gives them out.
+            labels: (rows,): indices of labels, all of which occur.
+            class_weights: A factor for the rows of each label.
+        """
+        import torch
+        from sklearn.linear_model import LogisticRegression
+
+        weights = None if class_weights is None else dict(enumerate(class_weights))
+        fitted = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=1000, class_weight=weights)
+        fitted.fit(embeddings.astype(np.float64), labels)
+        weight, bias = fitted.coef_, fitted.intercept_
+        if len(weight) == 1:
+            # Of two classes scikit-learn tells the difference.
+            weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+        head = cast(Any, model).classifier
+        with torch.no_grad():
+            head.weight.copy_(torch.from_numpy(weight))
+            head.bias.copy_(torch.from_numpy(bias))
+
+    def default_learning_rate(self) -> float:
+        """That of full fine-tuning: the same weights learn."""
+        return 1e-4

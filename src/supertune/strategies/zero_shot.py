@@ -1,0 +1,161 @@
+"""Zero-shot: nothing is learned; a text gets the label whose name or description fits it best."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from supertune.contracts import Head, ParameterGroup
+from supertune.errors import UserError
+from supertune.strategies.appending import (
+    appending,
+    entails,
+    load,
+    load_lines,
+    looks_back_only,
+    read,
+    reads_behind,
+    save,
+)
+from supertune.strategies.encoder_head import EncoderHeadStrategy
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+_SCALE = 20.0
+"""Cosines are multiplied by this before the softmax: what sentence encoders such as all-MiniLM were trained with
+(sentence-transformers' multiple-negatives ranking loss)."""
+
+
+@dataclass(frozen=True)
+class ZeroShotStrategy(EncoderHeadStrategy):
+    """A text gets the label whose description fits it best; the training rows are not learned from.
+
+    An encoder lays texts and descriptions, and the closest counts (Chang et al. 2008, "Importance of semantic
+    representation: dataless classification"). Entailment models and decoders read the description behind the text;
+    see `appending`.
+
+    A first answer where nothing is labelled yet, something to label faster with, and what fine-tuning must beat.
+    Only as good as the descriptions: try several on validation rows. Weak where the label is no topic.
+
+    Attributes:
+        descriptions: Label → what it means, a text or several, whose mean counts; other labels mean what they are
+            called.
+        template: A text around each description, which stands where {} is.
+    """
+
+    descriptions: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    template: str = "{}"
+
+    name = "zero-shot"
+    normalised: ClassVar[bool] = True
+
+    def head(self, wanted: Head, config: PreTrainedConfig) -> Head:
+        """Entailment models keep the head that they have, and decoders the one that names the next token."""
+        if entails(config) is not None:
+            return Head(wanted.auto_class, {})
+        return Head("AutoModelForCausalLM", {}) if looks_back_only(config) else wanted
+
+    def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The model, frozen, as one that answers for the labels that `read_labels` tells it."""
+        built = appending(model) if reads_behind(model) else self.head_on(model)
+        built.requires_grad_(False)
+        return built
+
+    def save(self, model: PreTrainedModel, folder: str, base: str) -> None:
+        """The model as a folder, and what the labels mean beside it."""
+        if hasattr(model, "inner"):
+            save(model, folder)
+        else:
+            super().save(model, folder, base)
+
+    def load(self, model: PreTrainedModel, folder: str) -> PreTrainedModel:
+        """What `save` wrote.
+
+        Raises:
+            UserError: What the labels mean is missing or damaged.
+        """
+        return load(model, folder) if reads_behind(model) else super().load(model, folder)
+
+    def parameter_groups(
+        self, model: PreTrainedModel, learning_rate: float, weight_decay: float
+    ) -> list[ParameterGroup]:
+        """None."""
+        return []
+
+    def read_labels(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
+        """Tell the model what the labels mean; for an encoder the head's product becomes twenty times the cosine.
+
+        Raises:
+            UserError: A description is of no label, a label is a number without one, or the template has no place
+                for it.
+        """
+        if hasattr(model, "inner"):
+            read(model, tokenizer, labels, self.meanings(labels))
+            return
+        import torch
+
+        opened: Any = model
+        rows = []
+        for texts in self.meanings(labels):
+            encoded = cast(Any, tokenizer)(texts, padding=True, truncation=True, return_tensors="pt")
+            with torch.inference_mode():
+                vectors = opened.embed(encoded["input_ids"], encoded["attention_mask"])
+                rows.append(torch.nn.functional.normalize(vectors.mean(0), dim=0))
+        with torch.no_grad():
+            opened.classifier.weight.copy_(_SCALE * torch.stack(rows))
+            opened.classifier.bias.zero_()
+
+    def lines_of(self, model: PreTrainedModel) -> str:
+        """Python lines that make ``tokenizer`` and ``model`` from the folder saved."""
+        return load_lines(model) if hasattr(model, "inner") else self.load_lines("")
+
+    def meanings(self, labels: Sequence[str]) -> list[list[str]]:
+        """What each label means, in the template.
+
+        Raises:
+            UserError: See `read_labels`.
+        """
+        unknown = [label for label in self.descriptions if label not in labels]
+        if unknown:
+            raise UserError(
+                f"{unknown[0]!r} is no label of these rows ({', '.join(map(repr, labels[:20]))})",
+                where="strategy.descriptions",
+                fix="name the labels as the rows have them",
+            )
+        if "{}" not in self.template:
+            raise UserError(
+                f"the template {self.template!r} has no {{}} for the description to stand in",
+                where="strategy.template",
+                fix="write e.g. --set strategy.template='This text is about {}.'",
+            )
+        found = []
+        for label in labels:
+            told = self.descriptions.get(label, _as_words(label))
+            texts = [told] if isinstance(told, str) else list(told)
+            if not any(text.strip() for text in texts) or (label not in self.descriptions and not _means(texts[0])):
+                example = json.dumps({label: "what it means"})
+                raise UserError(
+                    f"the label {label!r} does not say what it means",
+                    where="strategy.descriptions",
+                    fix=f"--set strategy.descriptions='{example}', and so on for every label",
+                )
+            found.append([self.template.replace("{}", text) for text in texts])
+        return found
+
+    def default_learning_rate(self) -> float:
+        """Nothing learns; that of full fine-tuning stands in the configuration."""
+        return 1e-4
+
+
+def _as_words(label: str) -> str:
+    """A label as people say it: ``card_arrival`` and ``cardArrival`` as card arrival."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"[_\-./:]+", " ", label))
+    return spaced.strip() if spaced.isupper() else spaced.strip().lower()
+
+
+def _means(text: str) -> bool:
+    return any(character.isalpha() for character in text)

@@ -1,0 +1,168 @@
+"""Runs with few rows, or none to learn from: contrastive, zero-shot, and the choice that is left to supertune."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_training_choices import SETTINGS, rows
+
+import supertune
+from supertune.config import load_config
+from supertune.errors import UserError
+from supertune.recipes.choose import choose_strategy
+from supertune.recipes.head import MOST_ROWS, head_rows
+
+QUICK = {**SETTINGS, "train.epochs": 6, "train.learning_rate": 0.003}
+
+
+def fit(tmp_path: Path, model: Path, strategy: str, count: int = 48, **settings: Any) -> supertune.Run:
+    return supertune.fit(
+        rows(count), model=str(model), out=tmp_path / "run", strategy=strategy, settings={**QUICK, **settings}
+    )
+
+
+def read(run: supertune.Run, name: str) -> Any:
+    return json.loads((run.path / name).read_text(encoding="utf-8"))
+
+
+def events(run: supertune.Run, kind: str) -> list[dict[str, Any]]:
+    lines = (run.path / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["event"] == kind]
+
+
+def test_few_rows_hold_none_back_for_validation(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = fit(tmp_path, tiny_encoder, "contrastive")
+    manifest = read(run, "manifest.json")
+    assert set(manifest["data"]) == {"train", "test"}
+    assert set(read(run, "metrics.json")) == {"test"}
+    assert run.metrics["test"]["accuracy"].value == 1.0
+    losses = [event["loss"] for event in events(run, "step")]
+    assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:6])
+    # The same again from its own configuration, which says how the rows were divided.
+    config = load_config(run.path / "config.yaml")
+    assert config.data.split == pytest.approx([0.9, 0.0, 0.1])
+    assert "validation" not in read(fit(tmp_path / "full", tiny_encoder, "auto"), "manifest.json")["data"]
+
+
+def test_enough_rows_are_validated_with_a_head_fitted_to_them(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = fit(tmp_path, tiny_encoder, "contrastive", count=140, **{"train.epochs": 3})
+    scores = [event["f1_macro"] for event in events(run, "validation")]
+    assert len(scores) == 3
+    assert max(scores) == 1.0
+    assert set(read(run, "manifest.json")["data"]) == {"train", "validation", "test"}
+
+
+def test_class_weights_reach_the_head(tmp_path: Path, tiny_encoder: Path) -> None:
+    uneven = rows()[:24] + rows()[24:30]
+    heads = []
+    for number, weights in enumerate(("none", "balanced")):
+        run = supertune.fit(
+            uneven,
+            model=str(tiny_encoder),
+            out=tmp_path / str(number),
+            strategy="contrastive",
+            settings={**QUICK, "train.class_weights": weights, "data.allow": ["imbalance"]},
+        )
+        heads.append((run.path / "model/head.safetensors").read_bytes())
+    assert heads[0] != heads[1]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "key", "value"),
+    [
+        ("contrastive", "train.loss", "focal"),
+        ("contrastive", "train.r_drop", 1.0),
+        ("contrastive", "train.label_smoothing", 0.1),
+        ("zero-shot", "train.epochs", 3),
+        ("full", "train.epochs", 0),
+        ("auto", "strategy.rank", 4),
+    ],
+)
+def test_what_means_nothing_is_refused(
+    strategy: str, key: str, value: object, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    with pytest.raises(UserError) as error:
+        supertune.fit(rows(), model=str(tiny_encoder), out=tmp_path / "run", strategy=strategy, settings={key: value})
+    assert error.value.where == key
+    assert not (tmp_path / "run").exists()
+
+
+def test_zero_shot_learns_nothing_and_answers(tmp_path: Path, tiny_encoder: Path) -> None:
+    settings = {key: value for key, value in SETTINGS.items() if key != "train.epochs"}
+    run = supertune.fit(
+        rows(),
+        model=str(tiny_encoder),
+        out=tmp_path / "run",
+        strategy="zero-shot",
+        settings={**settings, "strategy.descriptions": {"yes": "a good film", "no": ["一部很差的电影", "差"]}},
+    )
+    manifest = read(run, "manifest.json")
+    assert manifest["examples_seen"] == 0
+    assert manifest["reload_check"]["max_difference"] <= 1e-6
+    assert run.metrics["test"]["accuracy"].value == 1.0
+    assert [answer["prediction"] for answer in run.predict(["a good film", "一部很差的电影"])] == ["yes", "no"]
+    assert not events(run, "step")
+    # It is repeated from what it wrote, and finished again from there.
+    again = supertune.fit(
+        rows(), out=tmp_path / "again", settings=flat(load_config(run.path / "config.yaml").model_dump())
+    )
+    assert again.metrics == run.metrics
+
+
+def flat(config: dict[str, Any]) -> dict[str, Any]:
+    left_out = ("data.source", "data.test", "data.validation")
+    every = {f"{section}.{key}": value for section, keys in config.items() for key, value in keys.items()}
+    return {key: value for key, value in every.items() if key not in left_out}
+
+
+def test_the_choice_is_said_and_written_down(tmp_path: Path, tiny_encoder: Path) -> None:
+    few = fit(tmp_path / "few", tiny_encoder, "auto")
+    assert read(few, "manifest.json")["strategy"]["name"] == "contrastive"
+    assert "few" in read(few, "manifest.json")["strategy"]["why"]
+    many = fit(tmp_path / "many", tiny_encoder, "auto", count=140, **{"train.epochs": 1})
+    assert load_config(many.path / "config.yaml").strategy.name == "full"
+
+
+def test_what_is_chosen() -> None:
+    def chosen(rows: int, parameters: int | None = 22_000_000, free: int | None = 10**10, encoder: bool = True) -> str:
+        return choose_strategy(rows, 4, parameters, free, encoder=encoder).strategy
+
+    assert chosen(4 * 8) == "contrastive"
+    assert chosen(4 * 8, encoder=False) == "full"
+    assert chosen(4 * 500) == "full"
+    assert chosen(4 * 500, parameters=400_000_000) == "lora", "7.2 of 10 GB"
+    assert chosen(4 * 500, parameters=600_000_000, free=10**12) == "lora", "a large file for every task"
+    assert chosen(4 * 500, parameters=None, free=None) == "full"
+
+
+def test_rows_for_the_head_are_bounded_and_hold_every_class() -> None:
+    random = np.random.default_rng(0)
+    labels = np.where(random.random(40_000) < 0.0005, 1, 0)
+    chosen = head_rows(labels, seed=0)
+    assert len(chosen) == MOST_ROWS
+    assert len(np.unique(chosen)) == MOST_ROWS
+    assert (labels[chosen] == 1).sum() >= min(16, int(labels.sum()))
+    assert np.array_equal(chosen, head_rows(labels, seed=0))
+    assert np.array_equal(head_rows(labels[:100], 0), np.arange(100))
+
+
+def test_advice_for_rows_that_are_there(tmp_path: Path, tiny_encoder: Path) -> None:
+    """The registered models are large; the tiny one stands in by name."""
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
+    command = [sys.executable, "-m", "supertune", "train", str(data), "--dry-run", "--json", "--strategy"]
+    for strategy in ("auto", "partial", "zero-shot"):
+        more = ["--set", "strategy.layers=1"] if strategy == "partial" else []
+        done = subprocess.run(
+            [*command, strategy, "--model", str(tiny_encoder), *more], capture_output=True, text=True, check=True
+        )
+        plan = json.loads(done.stdout)
+        assert (plan["expected"]["steps"] == 0) is (strategy == "zero-shot")
+        assert plan["language"] in ("en", "zh", "und")
+        assert bool(plan["why"]) is (strategy == "auto")
