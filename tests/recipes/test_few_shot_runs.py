@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from test_strategy_runs import plain_answers, stored
 from test_training_choices import SETTINGS, rows
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 import supertune
 from supertune.config import load_config
 from supertune.errors import UserError
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.head import MOST_ROWS, head_rows
+from supertune.strategies.own_weights import quiet_saving
 
 QUICK = {**SETTINGS, "train.epochs": 6, "train.learning_rate": 0.003}
 
@@ -113,6 +117,66 @@ def test_zero_shot_learns_nothing_and_answers(tmp_path: Path, tiny_encoder: Path
         rows(), out=tmp_path / "again", settings=flat(load_config(run.path / "config.yaml").model_dump())
     )
     assert again.metrics == run.metrics
+
+
+def own_model(kind: str, encoder: Path, folder: Path) -> Path:
+    """The encoder itself, one that judges entailment, or a decoder, with the same tokenizer."""
+    if kind == "encoder":
+        return encoder
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    torch.manual_seed(0)
+    if kind == "entailment":
+        judged = {0: "contradiction", 1: "entailment"}
+        model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2, id2label=judged)
+    else:
+        settings = {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
+        special = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+        sizes = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32}
+        model = LlamaForCausalLM(LlamaConfig(**settings, **special, **sizes))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    with quiet_saving():
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["encoder", "entailment", "decoder"])
+def test_zero_shot_models_of_every_kind_are_read_back_and_need_no_supertune(
+    kind: str, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    settings = {key: value for key, value in SETTINGS.items() if key != "train.epochs"}
+    told = {"yes": ["a good film", "good"], "no": "a bad film"}
+    run = supertune.fit(
+        rows(),
+        model=str(own_model(kind, tiny_encoder, tmp_path / "own")),
+        out=tmp_path / "run",
+        strategy="zero-shot",
+        settings={**settings, "strategy.descriptions": told, "strategy.template": "It is {}."},
+    )
+    kept = stored(run)
+    assert len({round(row["scores"]["yes"], 6) for row in kept}) > 1
+    for row in kept:
+        (answer,) = supertune.load_run(run.path).predict([row["text"]])
+        assert answer["scores"] == pytest.approx(row["scores"], abs=1e-5)
+    for row, scores in zip(kept, plain_answers(run, [row["text"] for row in kept]), strict=True):
+        assert scores == pytest.approx(row["scores"], abs=1e-4)
+
+
+def test_what_is_read_behind_the_text_needs_room(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = own_model("entailment", tiny_encoder, tmp_path / "own")
+    most = json.loads((folder / "config.json").read_text())["max_position_embeddings"]
+    settings = {key: value for key, value in SETTINGS.items() if key != "train.epochs"}
+    with pytest.raises(UserError, match="of a label's text behind each") as error:
+        supertune.fit(
+            rows(),
+            model=str(folder),
+            out=tmp_path / "run",
+            strategy="zero-shot",
+            settings={**settings, "model.max_length": most},
+        )
+    assert error.value.where == "model.max_length"
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:

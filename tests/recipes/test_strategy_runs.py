@@ -50,7 +50,7 @@ def plain_answers(run: supertune.Run, texts: list[str]) -> list[dict[str, float]
     return [dict(zip(names, values, strict=True)) for values in probabilities]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "zero-shot"])
 def test_a_strategy_trains_saves_and_is_read_back(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, strategy)
     found = losses(run)
@@ -68,14 +68,14 @@ def test_a_strategy_trains_saves_and_is_read_back(strategy: str, tmp_path: Path,
     assert all(getattr(config.strategy, key.partition(".")[2]) == value for key, value in OWN.get(strategy, {}).items())
 
 
-@pytest.mark.parametrize("strategy", ["lora", "adapter", "prefix", "probe"])
+@pytest.mark.parametrize("strategy", ["lora", "adapter", "prefix", "probe", "contrastive"])
 def test_the_lines_on_the_card_work_without_supertune(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, strategy)
     kept = stored(run)
     for row, scores in zip(kept, plain_answers(run, [row["text"] for row in kept]), strict=True):
         assert scores == pytest.approx(row["scores"], abs=1e-4)
     folder = run.path / "model"
-    if strategy == "probe":
+    if strategy in ("probe", "contrastive"):
         assert (folder / "config.json").exists()
         return
     assert not (folder / "config.json").exists()
@@ -91,7 +91,7 @@ def test_the_same_command_makes_the_same_adapter(tmp_path: Path, tiny_encoder: P
     assert (first.path / file).read_bytes() != (other.path / file).read_bytes()
 
 
-@pytest.mark.parametrize("strategy", ["lora", "prefix"])
+@pytest.mark.parametrize("strategy", ["lora", "prefix", "contrastive"])
 def test_interrupted_comes_to_what_uninterrupted_does(
     strategy: str, tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,8 +121,10 @@ def test_interrupted_comes_to_what_uninterrupted_does(
     broken = supertune.resume(tmp_path / "broken")
     events = (broken.path / "events.jsonl").read_text(encoding="utf-8")
     assert '"event": "resumed"' in events
-    (file,) = (whole.path / "model").glob("*.safetensors")
-    assert (broken.path / "model" / file.name).read_bytes() == file.read_bytes()
+    files = list((whole.path / "model").glob("*.safetensors"))
+    assert files
+    for file in files:
+        assert (broken.path / "model" / file.name).read_bytes() == file.read_bytes()
     assert stored(broken) == stored(whole)
 
 
