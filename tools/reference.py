@@ -105,6 +105,9 @@ def words(annotation: Any, constraints: list[Any]) -> str:
     if annotation is type(None):
         return "`null`"
     names = {str: "text", int: "whole number", float: "number", bool: "`true` `false`"}
+    if get_origin(annotation) is dict:
+        key, value = get_args(annotation)
+        return f"{words(key, [])} → {words(value, [])}"
     return " ".join([names[annotation], *limits(constraints)])
 
 

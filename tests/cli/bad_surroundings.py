@@ -61,7 +61,7 @@ CONFIGS = (
     _option("strategy-setting-of-another", "--set strategy.rank=4", "strategy.rank", "lora"),
     _option("strategy-setting-for-auto", "--strategy auto --set strategy.rank=4", "strategy.rank", "auto"),
     _option(
-        "zero-shot-of-no-label", "--strategy zero-shot --set strategy.descriptions={{x:y}}", "'x'", "strategy.desc"
+        "zero-shot-of-no-label", '--strategy zero-shot --set strategy.descriptions={{"x":"y"}}', "'x'", "strategy.desc"
     ),
     _option("zero-shot-without-place", "--strategy zero-shot --set strategy.template=about", "strategy.template", "{}"),
     _option("zero-shot-for-epochs", "--strategy zero-shot --set train.epochs=3", "train.epochs", "zero-shot"),

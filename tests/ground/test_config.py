@@ -34,7 +34,7 @@ def refusal(folder: Path, text: str) -> str:
         ("# first\n\ntrian:\n  epochs: 3\n", 3, ("unknown key 'trian'", "did you mean 'train'")),
         ("train:\n  batchsize: 8\n", 2, ("train.batch_size",)),
         ("data:\n  epochs: 3\n", 2, ("unknown key 'data.epochs'", "train.epochs")),
-        ("train:\n  epochs: 0\n", 2, ("train.epochs: 0", "greater than or equal to 1", "passes over")),
+        ("train:\n  epochs: -1\n", 2, ("train.epochs: -1", "greater than or equal to 0", "passes over")),
         ("train:\n  epochs: three\n", 2, ('train.epochs: "three"',)),
         ("train:\n  epochs: 2.5\n", 2, ("train.epochs: 2.5",)),
         ("train:\n  epochs: yes\n", 2, ("train.epochs: true",)),
@@ -233,3 +233,8 @@ def test_the_dump_holds_every_key_with_what_it_does() -> None:
     lines = dump_config(Config()).splitlines()
     assert len(lines) == len(Config.model_fields) + len(known_keys())
     assert all("  # " in line and not line.endswith("None") for line in lines)
+
+
+def test_labels_that_yaml_takes_for_numbers_are_labels() -> None:
+    values = parse_assignments(["strategy.name=zero-shot", "strategy.descriptions={0: bad, 1: good, 2.5: fair}"])
+    assert Config().with_values(values).strategy.descriptions == {"0": "bad", "1": "good", "2.5": "fair"}

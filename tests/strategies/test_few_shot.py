@@ -65,7 +65,7 @@ def test_the_head_is_the_logistic_regression(classes: int, weights: list[float] 
 
 
 def test_the_head_and_the_pooler_are_in_no_group() -> None:
-    strategy = build_strategy("contrastive", {"temperature": 0.05})
+    strategy = build_strategy("contrastive", {"similarity": "softmax", "temperature": 0.05})
     model = strategy.prepare(classifier("bert"))
     learning = {name for group in strategy.parameter_groups(model, 1e-4, 0.01) for name in group.names}
     assert learning == {

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supertune.train import supervised_contrastive
+from supertune.train import cosine_pairs, supervised_contrastive
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=12)
 
@@ -40,6 +40,21 @@ def test_it_is_the_equation(labels: list[int], temperature: float) -> None:
     expected, counted = written_out(embeddings, labels, temperature)
     assert float(loss) == pytest.approx(expected, rel=1e-4, abs=1e-4)
     assert int(count) == counted
+
+
+@given(LABELS)
+def test_pairs_of_one_label_and_others_weigh_the_same(labels: list[int]) -> None:
+    embeddings = vectors(len(labels))
+    loss, count = cosine_pairs(embeddings, torch.tensor(labels))
+    kinds: dict[bool, list[float]] = {True: [], False: []}
+    for one in range(len(labels)):
+        for other in range(len(labels)):
+            if one != other:
+                same = labels[one] == labels[other]
+                kinds[same].append((float(same) - float(embeddings[one] @ embeddings[other])) ** 2)
+    means = [sum(found) / len(found) for found in kinds.values() if found]
+    assert int(count) == (len(labels) if means else 0)
+    assert float(loss) == pytest.approx(len(labels) * sum(means) / len(means) if means else 0.0, rel=1e-4, abs=1e-5)
 
 
 def test_where_no_text_has_a_partner_nothing_is_learned() -> None:

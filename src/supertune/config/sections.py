@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -118,9 +119,11 @@ class StrategyConfig(Section):
         None, description="prompt, p-tuning, prefix: tokens before each text; null: 20"
     )
     prompt: str | None = Field(None, description="prompt: the text to begin with, with initialisation text; null: none")
+    similarity: Literal["cosine", "softmax"] | None = Field(
+        None, description="contrastive: how the texts of a batch are compared; null: cosine"
+    )
     temperature: Annotated[float, Field(gt=0, le=10)] | None = Field(
-        None,
-        description="contrastive: how much the nearest texts count more than others, the smaller the more; null: 0.1",
+        None, description="contrastive with softmax: the smaller, the more the nearest texts count; null: 0.1"
     )
     descriptions: dict[str, str | list[str]] | None = Field(
         None, description="zero-shot: label → what it means, a text or several; null: what labels are called"
@@ -128,6 +131,14 @@ class StrategyConfig(Section):
     template: str | None = Field(
         None, description="zero-shot: a text with {} for the description; null: nothing around it"
     )
+
+    @field_validator("descriptions", mode="before")
+    @classmethod
+    def _labels_as_text(cls, value: object) -> object:
+        """Labels that YAML takes for numbers or truth values, as JSON writes them: that is what labels are called."""
+        if not isinstance(value, dict):
+            return value
+        return {key if isinstance(key, str) else json.dumps(key): text for key, text in value.items()}
 
 
 class TrainConfig(Section):

@@ -223,8 +223,14 @@ class LearnsBySimilarity(Protocol):
     Its models have ``embed(input_ids, attention_mask)`` → float (items, width), of length 1.
 
     Attributes:
-        temperature: How much the nearest texts count more than others.
+        similarity: How texts are compared, ``softmax`` or ``cosine``.
+        temperature: How much the nearest texts count more than others, for ``softmax``.
     """
+
+    @property
+    def similarity(self) -> str:
+        """See the class."""
+        ...
 
     @property
     def temperature(self) -> float:
@@ -248,6 +254,14 @@ class ReadsLabels(Protocol):
 
     def head(self, wanted: Head, config: PreTrainedConfig) -> Head:
         """What to open a model of this configuration with; ``wanted`` is the task's head."""
+        ...
+
+    def meanings(self, labels: Sequence[str]) -> list[list[str]]:
+        """What each label means, in one text or several.
+
+        Raises:
+            UserError: It is not known what a label means.
+        """
         ...
 
     def lines_of(self, model: PreTrainedModel) -> str:

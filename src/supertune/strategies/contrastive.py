@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -30,9 +30,12 @@ class ContrastiveStrategy(EncoderHeadStrategy):
     of drawn pairs, all texts of a batch are compared with each other (Khosla et al. 2020).
 
     Attributes:
-        temperature: How much the nearest texts count more than others; see `supervised_contrastive`.
+        similarity: ``cosine`` draws every two texts of a label to the same direction and all others to right angles;
+            ``softmax`` lets every text pick those of its label out of the batch.
+        temperature: For ``softmax``: how much the nearest texts count more than others.
     """
 
+    similarity: Literal["cosine", "softmax"] = "cosine"
     temperature: float = 0.1
 
     name = "contrastive"

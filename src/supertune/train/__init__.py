@@ -22,6 +22,7 @@ from supertune.train.losses import (
     LossSettings,
     balanced_weights,
     by_similarity,
+    cosine_pairs,
     cross_entropy,
     supervised_contrastive,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "collate",
     "considerate_threads",
     "consume",
+    "cosine_pairs",
     "cross_entropy",
     "epoch_order",
     "fast_dropout",

@@ -1,7 +1,7 @@
 """Losses: what is minimised, and how numbers and classes are compared."""
 
 from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
-from supertune.train.losses.contrastive import by_similarity, supervised_contrastive
+from supertune.train.losses.contrastive import by_similarity, cosine_pairs, supervised_contrastive
 from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "LossSettings",
     "balanced_weights",
     "by_similarity",
+    "cosine_pairs",
     "cross_entropy",
     "supervised_contrastive",
 ]

@@ -38,13 +38,43 @@ def supervised_contrastive(
     return losses.sum(), (partners > 0).sum()
 
 
+def cosine_pairs(embeddings: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Every pair of texts has the cosine 1 or 0, as their labels are alike or not: (summed loss, texts), 32 bits.
+
+    The mean of (1 − s)² over pairs of one label and that of s² over other pairs count half each, so that the
+    many pairs of different labels do not drown the few others. Source: Reimers and Gurevych 2019, "Sentence-BERT",
+    section 3 (regression objective), over all pairs of a batch.
+
+    Args:
+        embeddings: Float (items, width), of length 1.
+        labels: Int64 (items,).
+    """
+    import torch
+
+    alike = embeddings.float() @ embeddings.float().T
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    same = labels[:, None] == labels[None]
+    kinds = [((1 - alike) ** 2)[same & ~itself], (alike**2)[~same]]
+    losses = [kind.mean() for kind in kinds if len(kind)]
+    count = len(labels) if losses else 0
+    mean = torch.stack(losses).mean() if losses else alike.sum() * 0
+    return mean * count, torch.tensor(count, device=labels.device)
+
+
 def by_similarity(
-    temperature: float,
+    kind: str, temperature: float
 ) -> Callable[[torch.nn.Module, Mapping[str, torch.Tensor]], tuple[torch.Tensor, torch.Tensor]]:
-    """An objective for the loop out of `supervised_contrastive`, for models that ``embed`` texts."""
+    """An objective for the loop, for models that ``embed`` texts.
+
+    Args:
+        kind: ``softmax`` (`supervised_contrastive`) or ``cosine`` (`cosine_pairs`).
+        temperature: Of the former.
+    """
 
     def objective(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        embeddings = cast(Any, model).embed(batch["input_ids"], batch["attention_mask"])
-        return supervised_contrastive(embeddings, batch["labels"], temperature)
+        embeddings, labels = cast(Any, model).embed(batch["input_ids"], batch["attention_mask"]), batch["labels"]
+        if kind == "cosine":
+            return cosine_pairs(embeddings, labels)
+        return supervised_contrastive(embeddings, labels, temperature)
 
     return objective
