@@ -54,6 +54,21 @@ def test_few_rows_hold_none_back_for_validation(tmp_path: Path, tiny_encoder: Pa
     assert "validation" not in read(fit(tmp_path / "full", tiny_encoder, "auto"), "manifest.json")["data"]
 
 
+def test_what_labels_mean_is_learned_like_rows(tmp_path: Path, tiny_encoder: Path) -> None:
+    told = {"yes": ["a good film", "good"], "no": "一部很差的电影"}
+    runs = {
+        name: fit(tmp_path / name, tiny_encoder, "contrastive", **{"strategy.descriptions": how})
+        for name, how in {"called": {}, "told": told}.items()
+    }
+    learned = read(runs["called"], "manifest.json")["data"]["train"]["rows"]
+    assert [events(run, "start")[0]["rows"] for run in runs.values()] == [learned + 2, learned + 3]
+    numbers = [{"text": row["text"], "label": int(row["label"] == "yes")} for row in rows()]
+    run = supertune.fit(
+        numbers, model=str(tiny_encoder), out=tmp_path / "numbers", strategy="contrastive", settings=QUICK
+    )
+    assert events(run, "start")[0]["rows"] == learned
+
+
 def test_enough_rows_are_validated_with_a_head_fitted_to_them(tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, "contrastive", count=140, **{"train.epochs": 3})
     scores = [event["f1_macro"] for event in events(run, "validation")]

@@ -98,6 +98,13 @@ def test_templates_and_label_names_become_words() -> None:
     ]
 
 
+def test_contrastive_takes_what_labels_say() -> None:
+    strategy: Any = build_strategy("contrastive", {"descriptions": {"0": ["awful", "bad"]}})
+    assert strategy.label_texts(["0", "1", "very_good", "好评"]) == [["awful", "bad"], [], ["very good"], ["好评"]]
+    with pytest.raises(UserError, match="'0' is no label"):
+        strategy.label_texts(["bad", "good"])
+
+
 @pytest.mark.parametrize(
     ("how", "labels", "said", "where"),
     [

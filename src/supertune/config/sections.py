@@ -126,7 +126,8 @@ class StrategyConfig(Section):
         None, description="contrastive with softmax: the smaller, the more the nearest texts count; null: 0.1"
     )
     descriptions: dict[str, str | list[str]] | None = Field(
-        None, description="zero-shot: label → what it means, a text or several; null: what labels are called"
+        None,
+        description="zero-shot, contrastive: label → what it means, a text or several; null: what labels are called",
     )
     template: str | None = Field(
         None, description="zero-shot: a text with {} for the description; null: nothing around it"

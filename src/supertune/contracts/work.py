@@ -237,6 +237,14 @@ class LearnsBySimilarity(Protocol):
         """See the class."""
         ...
 
+    def label_texts(self, labels: Sequence[str]) -> list[list[str]]:
+        """What each label means, in one text or several, or none: learned from like rows of the label.
+
+        Raises:
+            UserError: The strategy describes a label that is none.
+        """
+        ...
+
     def fit_head(
         self,
         model: PreTrainedModel,

@@ -13,6 +13,7 @@ from supertune.contracts import Features, LearnsBySimilarity, Task
 from supertune.errors import UserError
 from supertune.models import load_with_head, override_dropout
 from supertune.recipes.head import fit_head
+from supertune.recipes.label_rows import with_label_rows
 from supertune.recipes.start import Start
 from supertune.train import (
     BITS,
@@ -124,6 +125,8 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     torch.manual_seed(torch_seed(settings.seed, "head"))
     model = opened()
     frozen = any(not parameter.requires_grad for parameter in model.parameters())
+    if (similar := _by_similarity(start)) is not None:
+        features = {**features, "train": with_label_rows(start, similar, task, features["train"])}
     for encoded in features.values():
         check_tokens(start, model, encoded)
     frozen_layers = _still(start, model)
@@ -137,9 +140,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     torch.nn.Module.to(model, start.device)
     plan = Plan(
         epochs=settings.epochs,
-        batching=Batching(
-            settings.batch_size, settings.batch_tokens, "labels" if _by_similarity(start) is not None else None
-        ),
+        batching=Batching(settings.batch_size, settings.batch_tokens, "labels" if similar is not None else None),
         accumulate=settings.accumulate,
         seed=settings.seed,
         padding={"input_ids": vocabulary.padding if vocabulary is not None else padding},

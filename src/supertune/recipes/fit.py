@@ -83,11 +83,12 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         raise GateError(prepared.stopping, report=str(store.path / "gate.json"))
     task, learned = prepared.task, prepared.learned
     clock.lap("prepare")
-    console.heading(f"Training, {prepared.start.config.train.epochs} epochs")
+    unlearned = isinstance(prepared.start.strategy, ReadsLabels)
+    console.heading("Labels" if unlearned else f"Training, {prepared.start.config.train.epochs} epochs")
     start = probe(prepared.start, task, learned, console)
     store.write_config(dump_config(start.config))
     with witnessed(store, prepared, start, console) as record:
-        learn = read_labels if isinstance(start.strategy, ReadsLabels) else train_seeds
+        learn = read_labels if unlearned else train_seeds
         trained = learn(start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console)
         record.training_is_over()
         note_training(store, trained)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Features, Finding, ReadsLabels
+from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.rows import LoadedRows, load_rows
@@ -60,9 +60,11 @@ def prepare(
     console.heading("Model")
     start = prepare_start(config, rows, console)
     task = fitted_task(start, rows)
+    # What is not known of a label shows before anything else is done.
     if isinstance(start.strategy, ReadsLabels):
-        # What is not known of a label shows before anything else is done.
         start.strategy.meanings(task.label_names)
+    elif isinstance(start.strategy, LearnsBySimilarity):
+        start.strategy.label_texts(task.label_names)
     if settled is not None:
         settled(start, rows)
     features = encode_splits(start, task, rows, console)

@@ -54,8 +54,11 @@ def read_labels(
     model.train(False)
     rows, seed = len(features["train"]), start.config.train.seed
     record(Event("start", 0, {"steps": 0, "epochs": 0, "rows": rows, "seed": seed, "parameters": 0}))
-    strategy.read_labels(model, start.tokenizer, list(task.head().config["id2label"].values()))
+    names = list(task.head().config["id2label"].values())
+    strategy.read_labels(model, start.tokenizer, names)
     _check_room(start, model)
+    for label, texts in zip(names, strategy.meanings(names), strict=True):
+        console.say(f"  {label}: {' · '.join(texts)}")
     metric = task.primary_metric if start.config.evaluate.metric == "auto" else start.config.evaluate.metric
     score = float("nan")
     if "validation" in features:

@@ -148,7 +148,8 @@ def _card(story: Story, said: str) -> ModelCard:
     learned = f"fine-tuned on {len(story.rows.splits['train']):,} texts"
     made = "as it was pre-trained, told what the labels mean" if untrained else learned
     return ModelCard(
-        title=f"{source.name} {'told' if untrained else 'fine-tuned'} to tell {len(labels)} labels apart",
+        title=f"{source.name} {'as a zero-shot classifier of' if untrained else 'fine-tuned to tell apart'} "
+        f"{len(labels)} labels",
         summary=(
             f"A text classifier with {len(labels)} labels ({shorten(', '.join(labels), 200)}), "
             f"{source.name} {made} with supertune."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
 from supertune.contracts import FloatArray, IntArray, ParameterGroup
 from supertune.strategies.encoder_head import EncoderHeadStrategy
+from supertune.strategies.labels import Descriptions, label_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +34,13 @@ class ContrastiveStrategy(EncoderHeadStrategy):
         similarity: ``cosine`` draws every two texts of a label to the same direction and all others to right angles;
             ``softmax`` lets every text pick those of its label out of the batch.
         temperature: For ``softmax``: how much the nearest texts count more than others.
+        descriptions: Label → what it means, a text or several: they are learned from like rows of the label. Other
+            labels mean what they are called.
     """
 
     similarity: Literal["cosine", "softmax"] = "cosine"
     temperature: float = 0.1
+    descriptions: Descriptions = field(default_factory=dict)
 
     name = "contrastive"
     normalised: ClassVar[bool] = True
@@ -64,6 +68,14 @@ class ContrastiveStrategy(EncoderHeadStrategy):
             for group in groups
         )
         return [group for group in body if group.names]
+
+    def label_texts(self, labels: Sequence[str]) -> list[list[str]]:
+        """What each label means, as far as that is known: of eight texts one more is much.
+
+        Raises:
+            UserError: A description is of no label.
+        """
+        return label_texts(labels, self.descriptions)
 
     def fit_head(
         self,

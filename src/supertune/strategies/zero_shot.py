@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -21,6 +20,7 @@ from supertune.strategies.appending import (
     save,
 )
 from supertune.strategies.encoder_head import EncoderHeadStrategy
+from supertune.strategies.labels import Descriptions, label_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -47,7 +47,7 @@ class ZeroShotStrategy(EncoderHeadStrategy):
         template: A text around each description, which stands where {} is.
     """
 
-    descriptions: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    descriptions: Descriptions = field(default_factory=dict)
     template: str = "{}"
 
     name = "zero-shot"
@@ -119,43 +119,23 @@ class ZeroShotStrategy(EncoderHeadStrategy):
         Raises:
             UserError: See `read_labels`.
         """
-        unknown = [label for label in self.descriptions if label not in labels]
-        if unknown:
-            raise UserError(
-                f"{unknown[0]!r} is no label of these rows ({', '.join(map(repr, labels[:20]))})",
-                where="strategy.descriptions",
-                fix="name the labels as the rows have them",
-            )
         if "{}" not in self.template:
             raise UserError(
                 f"the template {self.template!r} has no {{}} for the description to stand in",
                 where="strategy.template",
                 fix="write e.g. --set strategy.template='This text is about {}.'",
             )
-        found = []
-        for label in labels:
-            told = self.descriptions.get(label, _as_words(label))
-            texts = [told] if isinstance(told, str) else list(told)
-            if not any(text.strip() for text in texts) or (label not in self.descriptions and not _means(texts[0])):
+        told = label_texts(labels, self.descriptions)
+        for label, texts in zip(labels, told, strict=True):
+            if not texts:
                 example = json.dumps({label: "what it means"})
                 raise UserError(
                     f"the label {label!r} does not say what it means",
                     where="strategy.descriptions",
                     fix=f"--set strategy.descriptions='{example}', and so on for every label",
                 )
-            found.append([self.template.replace("{}", text) for text in texts])
-        return found
+        return [[self.template.replace("{}", text) for text in texts] for texts in told]
 
     def default_learning_rate(self) -> float:
         """Nothing learns; that of full fine-tuning stands in the configuration."""
         return 1e-4
-
-
-def _as_words(label: str) -> str:
-    """A label as people say it: ``card_arrival`` and ``cardArrival`` as card arrival."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"[_\-./:]+", " ", label))
-    return spaced.strip() if spaced.isupper() else spaced.strip().lower()
-
-
-def _means(text: str) -> bool:
-    return any(character.isalpha() for character in text)

@@ -7,7 +7,7 @@ from typing import Any
 
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
-from supertune.tasks.tokenise import token_lengths, tokenizer_fingerprint
+from supertune.tasks.tokenise import joined, token_lengths, tokenizer_fingerprint
 
 TASKS = {"classification": ClassificationTask}
 
@@ -21,6 +21,7 @@ __all__ = [
     "TASKS",
     "UNLABELLED",
     "ClassificationTask",
+    "joined",
     "label_text",
     "task_from_state",
     "token_lengths",
