@@ -99,6 +99,8 @@ def test_class_weights_reach_the_head(tmp_path: Path, tiny_encoder: Path) -> Non
         ("contrastive", "train.r_drop", 1.0),
         ("contrastive", "train.label_smoothing", 0.1),
         ("zero-shot", "train.epochs", 3),
+        ("zero-shot", "train.learning_rate", "find"),
+        ("zero-shot", "train.seeds", 2),
         ("full", "train.epochs", 0),
         ("auto", "strategy.rank", 4),
     ],
@@ -194,6 +196,39 @@ def test_what_is_read_behind_the_text_needs_room(tmp_path: Path, tiny_encoder: P
     assert error.value.where == "model.max_length"
 
 
+def test_labels_that_are_called_like_answers_of_an_entailment_model(tmp_path: Path, tiny_encoder: Path) -> None:
+    names = {"yes": "entailment", "no": "neutral"}
+    run = supertune.fit(
+        [{**row, "label": names[row["label"]]} for row in rows()],
+        model=str(tiny_encoder),
+        out=tmp_path / "run",
+        strategy="zero-shot",
+        settings={
+            **{key: value for key, value in SETTINGS.items() if key != "train.epochs"},
+            "strategy.descriptions": {"entailment": "a good film", "neutral": "一部很差的电影"},
+        },
+    )
+    assert run.metrics["test"]["accuracy"].value == 1.0
+    assert not (run.path / "model/zero_shot.json").exists()
+    assert (run.path / "model/head.safetensors").exists()
+
+
+def test_several_seeds_and_averages_without_validation_rows(tmp_path: Path, tiny_encoder: Path) -> None:
+    bodies = {}
+    for averaging in ("none", "ema", "uniform"):
+        settings = {"train.averaging": averaging, "train.seeds": 2, "train.epochs": 2}
+        run = fit(tmp_path / averaging, tiny_encoder, "contrastive", **settings)
+        seeds = read(run, "manifest.json")["validation_of_seeds"]
+        assert (len(seeds["seeds"]), seeds["mean"], seeds["standard_deviation"]) == (2, None, None)
+        bodies[averaging] = (run.path / "model/model.safetensors").read_bytes()
+    assert len(set(bodies.values())) == 3
+
+
+def test_a_rate_is_found_where_a_batch_holds_a_single_text(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = fit(tmp_path, tiny_encoder, "contrastive", **{"train.learning_rate": "find", "train.batch_size": 14})
+    assert load_config(run.path / "config.yaml").train.learning_rate != "find"
+
+
 def flat(config: dict[str, Any]) -> dict[str, Any]:
     left_out = ("data.source", "data.test", "data.validation")
     every = {f"{section}.{key}": value for section, keys in config.items() for key, value in keys.items()}
@@ -210,7 +245,7 @@ def test_the_choice_is_said_and_written_down(tmp_path: Path, tiny_encoder: Path)
 
 def test_what_is_chosen() -> None:
     def chosen(rows: int, parameters: int | None = 22_000_000, free: int | None = 10**10, encoder: bool = True) -> str:
-        return choose_strategy(rows, 4, parameters, free, encoder=encoder).strategy
+        return choose_strategy(rows / 4, parameters, free, encoder=encoder).strategy
 
     assert chosen(4 * 8) == "contrastive"
     assert chosen(4 * 8, encoder=False) == "full"
@@ -229,6 +264,10 @@ def test_rows_for_the_head_are_bounded_and_hold_every_class() -> None:
     assert (labels[chosen] == 1).sum() >= min(16, int(labels.sum()))
     assert np.array_equal(chosen, head_rows(labels, seed=0))
     assert np.array_equal(head_rows(labels[:100], 0), np.arange(100))
+    many = np.arange(40_000) % 1_000
+    chosen = head_rows(many, seed=0)
+    assert len(chosen) == MOST_ROWS
+    assert len(np.unique(many[chosen])) == 1_000
 
 
 def test_advice_for_rows_that_are_there(tmp_path: Path, tiny_encoder: Path) -> None:

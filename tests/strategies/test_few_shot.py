@@ -105,6 +105,27 @@ def test_contrastive_takes_what_labels_say() -> None:
         strategy.label_texts(["bad", "good"])
 
 
+@pytest.mark.parametrize("strategy", ["probe", "contrastive", "zero-shot"])
+def test_models_of_two_stacks_are_refused(strategy: str) -> None:
+    with pytest.raises(UserError, match="has an encoder and a decoder"):
+        build_strategy(strategy, {}).prepare(classifier("bart"))
+
+
+def test_a_decoder_gives_out_no_more_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy: Any = build_strategy("zero-shot", {})
+    model = strategy.prepare(build("gemma").eval())
+    model.labels, model.unread = [[[7, 8]], [[9]]], [[0.5], [0.25]]
+    with torch.no_grad():
+        whole = model(**texts()).logits
+        monkeypatch.setattr("supertune.strategies.appending._MOST_LOGITS", 1)
+        torch.testing.assert_close(model(**texts()).logits, whole)
+        blank = {
+            "input_ids": texts()["input_ids"],
+            "attention_mask": texts()["attention_mask"] * torch.tensor([[1], [0]]),
+        }
+        assert model(**blank).logits[1].tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("how", "labels", "said", "where"),
     [
@@ -145,7 +166,8 @@ def texts() -> dict[str, torch.Tensor]:
 
 
 def test_an_entailment_model_reads_the_labels_behind_the_text(tmp_path: Path) -> None:
-    judge = build("bert", num_labels=3, id2label={0: "contradiction", 1: "neutral", 2: "entailment"}).eval()
+    judged = {0: "contradiction", 1: "neutral", 2: "entailment"}
+    judge = build("bert", num_labels=3, id2label=judged, architectures=["BertForSequenceClassification"]).eval()
     strategy: Any = build_strategy("zero-shot", {"descriptions": {"bad": ["bad", "neither nor"]}})
     assert strategy.head(Head("AutoModelForSequenceClassification", {"num_labels": 2}), judge.config).config == {}
     model = strategy.prepare(judge)
@@ -211,7 +233,8 @@ def test_a_tokenizer_that_puts_the_second_text_elsewhere_is_refused() -> None:
         def __call__(self, texts: Any, second: str | None = None, **_: Any) -> dict[str, Any]:
             return super().__call__(texts) if second is None else super().__call__(second, texts)
 
-    judge = build("bert", num_labels=2, id2label={0: "entailment", 1: "not_entailment"}).eval()
+    judged = {0: "entailment", 1: "not_entailment"}
+    judge = build("bert", num_labels=2, id2label=judged, architectures=["BertForSequenceClassification"]).eval()
     strategy: Any = build_strategy("zero-shot", {})
     with pytest.raises(UserError, match="does not put a second text behind the first"):
         strategy.read_labels(strategy.prepare(judge), Swapped(KNOWN), NAMES)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
+from supertune.errors import UserError
 
 
 def models(
@@ -30,6 +31,8 @@ def models(
     """List the pre-trained models; with rows, say which model and strategy suits them, and what it would cost here."""
     from supertune.console import Console, print_json
 
+    if data is not None and rows is not None:
+        raise UserError("rows are given and made up at once", where="--rows", fix="leave out DATA or --rows")
     if data is None and rows is None:
         _list(json)
         return

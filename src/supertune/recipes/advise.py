@@ -15,9 +15,9 @@ import numpy as np
 
 from supertune.console import Console
 from supertune.data import CHECKS
-from supertune.errors import UserError
+from supertune.errors import SupertuneError, UserError
 from supertune.files import write_jsonl
-from supertune.models import REGISTRY
+from supertune.models import REGISTRY, default_model
 
 STRATEGIES = ("full", "partial", "lora", "probe")
 _FEW = "contrastive"
@@ -226,15 +226,17 @@ def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), c
         UserError: The rows cannot be trained on, or no model is installed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        given = list(arguments)
-        if data is None:
-            data = str(Path(folder) / "rows.jsonl")
-            write_jsonl(Path(data), made_up(sample))
+        given, invented = list(arguments), data is None
+        source = data or str(Path(folder) / "rows.jsonl")
+        if invented:
+            write_jsonl(Path(source), made_up(sample))
             given += ["--set", f"data.allow={json.dumps(list(CHECKS))}"]
-        chosen = dry_run(data, ["--strategy", "auto", *given])
+            given += ["--model", default_model(sample.language)]
+        chosen = dry_run(source, [*given, "--strategy", "auto"])
         first = (chosen["config"]["model"]["name"], chosen["config"]["strategy"]["name"])
         others = [name for name, entry in REGISTRY.items() if entry.kind == "encoder" and name != first[0]]
-        models = [first[0], *(name for name in others if chosen["language"] in ("en", *REGISTRY[name].languages))]
+        language = sample.language if invented else chosen["language"]
+        models = [first[0], *(name for name in others if {language, "mul"} & set(REGISTRY[name].languages))]
         strategies = list(dict.fromkeys([first[1], *STRATEGIES]))
         wanted = [(model, strategy) for model in dict.fromkeys(models) for strategy in strategies]
         options = []
@@ -244,7 +246,7 @@ def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), c
                 if (model, strategy) == first:
                     plan = chosen
                 else:
-                    plan = dry_run(data, ["--model", model, "--strategy", strategy, *given])
+                    plan = dry_run(source, [*given, "--model", model, "--strategy", strategy])
                 options.append(_option(model, strategy, plan))
         return Advice(*first, chosen["why"], tuple(options))
 
@@ -269,8 +271,11 @@ def dry_run(data: str, arguments: Sequence[str]) -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "supertune", "train", data, "--dry-run", "--json", "--quiet", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = done.stderr.strip().removeprefix("error: ")
+    if done.returncode == UserError.exit_code:
+        raise UserError(told)
     if done.returncode:
-        raise UserError(done.stderr.strip() or f"a trial ended with exit code {done.returncode}")
+        raise SupertuneError(told or f"a trial ended with exit code {done.returncode}")
     plan: dict[str, Any] = json.loads(done.stdout)
     return plan
 

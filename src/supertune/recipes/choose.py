@@ -28,17 +28,15 @@ class Choice:
     why: str
 
 
-def choose_strategy(rows: int, labels: int, parameters: int | None, free: int | None, *, encoder: bool) -> Choice:
+def choose_strategy(each: float, parameters: int | None, free: int | None, *, encoder: bool) -> Choice:
     """What ``--strategy auto`` stands for; the table behind it is in docs/strategies.md.
 
     Args:
-        rows: Rows to learn from.
-        labels: How many different labels they have.
+        each: Labelled rows per label, on average.
         parameters: Weights of the model; None where that cannot be told.
         free: Bytes of memory that are free; None where the system does not say.
         encoder: Whether the model gives out a text as vectors that look both ways.
     """
-    each = rows / max(labels, 1)
     if encoder and each < FEW_ROWS:
         return Choice(
             "contrastive",

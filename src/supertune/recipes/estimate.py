@@ -21,7 +21,7 @@ from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
 from supertune.recipes.start import Start, check_strategy
 from supertune.tasks import ClassificationTask
-from supertune.train import take, train
+from supertune.train import Position, take, train
 
 _PROBED_BATCHES = 6
 
@@ -135,7 +135,8 @@ def measure_cost(start: Start, task: ClassificationTask, features: Features, row
         per_token = []
         for index, batch in zip(chosen, batches, strict=True):
             begun = time.perf_counter()
-            list(train(training.learner, batch, lambda step: 0.0, plan.once()))
+            # At the end, where everything has joined that joins later.
+            list(train(training.learner, batch, lambda step: 0.0, plan.once(), Position(step=training.steps)))
             per_token.append((time.perf_counter() - begun) / costs[index])
         del batches
     # The first step also allocates and compiles; it is there for its memory.

@@ -206,6 +206,8 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
     """
     check_same_data(store, rows)
     check_same_model(store, start)
+    # A run that goes on has its choice from its configuration, and the reason from when it began.
+    known = store.manifest.get("strategy") or {}
     store.write_config(dump_config(start.config))
     store.update_manifest(
         model=start.source.name,
@@ -226,7 +228,7 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
             for split, table in rows.splits.items()
         },
         language={"code": rows.language.language, "share": rows.language.share},
-        strategy={"name": start.strategy.name, "why": start.why},
+        strategy={"name": start.strategy.name, "why": start.why or (known.get("why") or "")},
     )
 
 

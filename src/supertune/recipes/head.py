@@ -51,12 +51,17 @@ def embedded(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch
 
 
 def head_rows(labels: IntArray, seed: int) -> IntArray:
-    """Positions of at most `MOST_ROWS` rows, drawn; of a rare class 16 at least, or all that there are."""
+    """Positions of at most `MOST_ROWS` rows, drawn; of a rare label 16 at least, or all, where that many fit.
+
+    With more labels than `MOST_ROWS`, one row of each.
+    """
     if len(labels) <= MOST_ROWS:
         return np.arange(len(labels))
     shuffled = generator(seed, "head-rows").permutation(len(labels))
-    by_class = [shuffled[labels[shuffled] == label][:_FEWEST_OF_A_CLASS] for label in np.unique(labels)]
-    rare = np.concatenate(by_class)
-    others = np.setdiff1d(shuffled, rare, assume_unique=True)
-    drawn = generator(seed, "head-rows", 1).permutation(others)[: max(0, MOST_ROWS - len(rare))]
-    return np.sort(np.concatenate([rare, drawn]))
+    by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.unique(labels, return_counts=True)[1]
+    place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    fewest = max(1, min(_FEWEST_OF_A_CLASS, MOST_ROWS // len(counts)))
+    first, others = by_label[place < fewest], by_label[place >= fewest]
+    drawn = generator(seed, "head-rows", 1).permutation(others)[: max(0, MOST_ROWS - len(first))]
+    return np.sort(np.concatenate([first, drawn]))

@@ -11,6 +11,9 @@ from supertune.data import Table
 from supertune.recipes.start import Start
 from supertune.tasks import joined
 
+_FEWEST = 1_000
+"""Label texts are learned from while they are one of so many rows at least: among more they say nothing new."""
+
 
 def with_label_rows(start: Start, strategy: LearnsBySimilarity, task: Task, features: Features) -> Features:
     """The training rows, and a row for every text that says what a label means.
@@ -23,7 +26,7 @@ def with_label_rows(start: Start, strategy: LearnsBySimilarity, task: Task, feat
     """
     told = strategy.label_texts(list(task.head().config["id2label"].values()))
     texts = [text for each in told for text in each]
-    if not texts:
+    if len(texts) * _FEWEST < len(features):
         return features
     first, *others = task.columns.text
     table = Table.from_rows([{first: text, **dict.fromkeys(others)} for text in texts], source="labels")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from supertune.config import Config
 from supertune.console import Console
 from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
-from supertune.recipes.rows import LoadedRows, load_rows
+from supertune.recipes.rows import FEW_SHOT, LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
 from supertune.tasks import ClassificationTask
 
@@ -59,6 +59,10 @@ def prepare(
     rows = load_rows(config, data, console)
     console.heading("Model")
     start = prepare_start(config, rows, console)
+    if start.strategy.name not in FEW_SHOT and rows.shares[1] < config.data.split[1]:
+        # What was chosen needs validation rows after all.
+        rows = load_rows(config.with_values({"strategy.name": start.strategy.name}), data, console)
+        start = replace(start, config=start.config.with_values({"data.split": list(rows.shares)}))
     task = fitted_task(start, rows)
     # What is not known of a label shows before anything else is done.
     if isinstance(start.strategy, ReadsLabels):

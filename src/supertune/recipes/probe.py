@@ -116,8 +116,9 @@ def _rate(training: Training, console: Console) -> float | None:
             loss, count = training.learner.gradients([collate(features, items, training.plan.padding)])
             training.learner.update(count, rate / peak)
             done += 1
-            bar(done, f"loss {loss / count:.3f}")
-            return loss / count
+            mean = loss / max(count, 1)
+            bar(done, f"loss {mean:.3f}")
+            return mean
 
         found = range_test(step, steps=_MOST_STEPS)
     rate, reason = found.suggestion.rate, found.suggestion.reason

@@ -52,11 +52,11 @@ def read_labels(
     )
     model = strategy.prepare(opened)
     model.train(False)
-    rows, seed = len(features["train"]), start.config.train.seed
-    record(Event("start", 0, {"steps": 0, "epochs": 0, "rows": rows, "seed": seed, "parameters": 0}))
     names = list(task.head().config["id2label"].values())
     strategy.read_labels(model, start.tokenizer, names)
     _check_room(start, model)
+    rows, seed = len(features["train"]), start.config.train.seed
+    record(Event("start", 0, {"steps": 0, "epochs": 0, "rows": rows, "seed": seed, "parameters": 0}))
     for label, texts in zip(names, strategy.meanings(names), strict=True):
         console.say(f"  {label}: {' · '.join(texts)}")
     metric = task.primary_metric if start.config.evaluate.metric == "auto" else start.config.evaluate.metric

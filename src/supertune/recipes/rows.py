@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ from supertune.language import LanguageGuess, guess_language, is_blank
 _FOR_LANGUAGE = 4000
 """Rows looked at to tell the language, spread over the training rows."""
 
-FEW_SHOT = ("contrastive", "zero-shot", "auto")
+FEW_SHOT = ("contrastive", "auto")
 FEW_ROWS = 50
 """Rows per label, on average, below which few-shot strategies hold no validation rows back."""
 
@@ -43,6 +44,7 @@ class LoadedRows:
         language: Main language of the training texts.
         announcements: What was decided on the way, for the user to read.
         shares: Of training, validation and test rows, where they were cut here.
+        per_label: Rows per label, on average, of the table that the training rows come from.
     """
 
     columns: Columns
@@ -52,6 +54,7 @@ class LoadedRows:
     language: LanguageGuess
     announcements: tuple[str, ...]
     shares: tuple[float, ...] = tuple(DataConfig().split)
+    per_label: float = math.inf
 
     @property
     def given_splits(self) -> bool:
@@ -128,7 +131,8 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
                 where=table.source,
                 fix="name the right column with --label, or label some rows",
             )
-    fractions = split_shares(config, given, columns)
+    per_label = rows_per_label(given, columns)
+    fractions = split_shares(config, given, per_label)
     splits, cut = _split(fractions, config.data.split_seed, given, columns)
     if fractions[1] < config.data.split[1]:
         cut = (
@@ -152,10 +156,18 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
         language=guess_language(sample_texts(learned, columns, _FOR_LANGUAGE)),
         announcements=(*announcements, *cut),
         shares=tuple(fractions),
+        per_label=per_label,
     )
 
 
-def split_shares(config: Config, given: Mapping[str, Table], columns: Columns) -> Sequence[float]:
+def rows_per_label(given: Mapping[str, Table], columns: Columns) -> float:
+    """Rows per label, on average, of the table that the training rows come from."""
+    assert columns.label is not None
+    table = given["all"] if "all" in given else given.get("train")
+    return math.inf if table is None else len(table) / len(set(table.column(columns.label)))
+
+
+def split_shares(config: Config, given: Mapping[str, Table], per_label: float) -> Sequence[float]:
     """Shares of training, validation and test: as configured, but for few-shot strategies none of few rows to validate.
 
     They train for a fixed number of steps, and a tenth of eight rows says nothing of when to stop.
@@ -163,9 +175,7 @@ def split_shares(config: Config, given: Mapping[str, Table], columns: Columns) -
     shares = config.data.split
     if config.strategy.name not in FEW_SHOT or "validation" in given or shares != DataConfig().split:
         return shares
-    assert columns.label is not None
-    table = given["all"] if "all" in given else given.get("train")
-    if table is None or len(table) >= FEW_ROWS * len(set(table.column(columns.label))):
+    if per_label >= FEW_ROWS:
         return shares
     train, validation, test = shares
     return [train + validation, 0.0, test]

@@ -207,19 +207,15 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
 
 def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Console) -> tuple[Config, str]:
     """The configuration with a strategy in the place of ``auto``, and why that one."""
-    import torch
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
 
-    assert rows.columns.label is not None
-    train = rows.splits["train"]
     model = AutoConfig.from_pretrained(source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True)
     one_way = model.is_encoder_decoder or getattr(model, "is_decoder", False)
     choice = choose_strategy(
-        len(train),
-        len(set(train.column(rows.columns.label))),
+        rows.per_label,
         count_parameters(source.folder),
-        available_bytes(torch.device("cpu")),
+        available_bytes(find_device(config.train.device)),
         encoder=model.model_type in MASKED and not one_way,
     )
     console.say(f"  strategy {choice.strategy}: {choice.why}")
@@ -236,6 +232,12 @@ def _check_fits(config: Config, strategy: Strategy) -> None:
     if isinstance(strategy, ReadsLabels):
         if train.epochs not in ("auto", 0):
             raise UserError("learns from no rows", where="train.epochs", fix="leave it out with --strategy zero-shot")
+        for key in ("learning_rate", "seeds", "averaging", "loss", "optimizer", "class_weights"):
+            # Its own configuration, written out, holds the rate that nothing learns at.
+            if getattr(train, key) not in (getattr(type(train)(), key), strategy.default_learning_rate()):
+                raise UserError(
+                    "learns from no rows", where=f"train.{key}", fix="leave it out with --strategy zero-shot"
+                )
         return
     if train.epochs == 0:
         raise UserError(

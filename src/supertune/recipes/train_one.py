@@ -129,8 +129,8 @@ def train_one(
             record(event)
     if interruption.asked:
         raise KeyboardInterrupt
-    if best.weights:
-        training.learner.load_weights(best.weights)
+    # Without validation rows the last weights are kept, or their average.
+    training.learner.load_weights(best.weights or training.learner.weights())
     degenerate = "validation" in features and is_degenerate(task, training, evaluation)
     return Trained(
         training.finish(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -53,11 +54,11 @@ class TrainedSeeds:
 
     def as_dict(self) -> dict[str, object]:
         """For the manifest: every seed, and mean and spread of the validation scores."""
-        scores = [result.score for result in self.results]
+        scores = [result.score for result in self.results if math.isfinite(result.score)]
         return {
             "metric": self.best.metric,
             "seeds": [asdict(result) for result in self.results],
-            "mean": statistics.mean(scores),
+            "mean": statistics.mean(scores) if scores else None,
             "standard_deviation": statistics.stdev(scores) if len(scores) > 1 else None,
         }
 
@@ -136,7 +137,10 @@ def _better(one: Trained, other: Trained) -> bool:
 
 
 def _say_spread(results: list[SeedResult], metric: str, console: Console) -> None:
-    scores = [result.score for result in results]
+    scores = [result.score for result in results if math.isfinite(result.score)]
+    if len(scores) < 2:
+        console.warn(f"{len(results)} seeds without validation rows to choose by: the model of the first is kept")
+        return
     console.say(
         f"  {len(scores)} seeds: validation {metric} {statistics.mean(scores):.3f} on average, standard deviation "
         f"{statistics.stdev(scores):.3f}, from {min(scores):.3f} to {max(scores):.3f}"

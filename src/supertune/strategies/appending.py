@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LABELS = "zero_shot.json"
 _ANY_TEXT = "text"
+_MOST_LOGITS = 64 * 2**20
+"""Numbers that a decoder gives out at once: at 262,144 words and 256 tokens a text, 256 MB are one text's."""
 _PARTS = ("names", "labels", "unread", "types")
 """What is stored: the labels' names, the tokens of their texts, what decoders make of those behind nothing, and whether
 the second text has token types of its own."""
@@ -24,7 +26,9 @@ the second text has token types of its own."""
 
 def entails(config: PreTrainedConfig) -> int | None:
     """Index of a model's answer that a text entails another; None where it has no such answer."""
-    names = getattr(config, "id2label", None) or {}
+    if not any(name.endswith("ForSequenceClassification") for name in config.architectures or ()):
+        return None
+    names = config.id2label or {}
     found = [int(index) for index, name in names.items() if str(name).lower() in ("entailment", "entail", "蕴含")]
     return found[0] if found else None
 
@@ -48,7 +52,8 @@ def continues(model: PreTrainedModel) -> bool:
 
 def reads_behind(model: PreTrainedModel) -> bool:
     """Whether `appending` has a way for the model."""
-    return continues(model) or entails(model.config) is not None
+    judges = type(model).__name__.endswith("ForSequenceClassification") and entails(model.config) is not None
+    return judges or continues(model)
 
 
 def appending(model: PreTrainedModel) -> PreTrainedModel:
@@ -204,9 +209,16 @@ def _likelihood(
     """Log-probability of the tokens behind each text, float32 (items,)."""
     import torch
 
+    vocabulary = model.config.get_text_config().vocab_size
+    rows_at_once = max(1, _MOST_LOGITS // (vocabulary * (input_ids.shape[1] + len(tokens))))
+    if len(input_ids) > rows_at_once:
+        pieces = zip(torch.split(input_ids, rows_at_once), torch.split(attention_mask, rows_at_once), strict=True)
+        return torch.cat([_likelihood(model, ids, mask, tokens) for ids, mask in pieces])
     ids, mask, begins = _behind(input_ids, attention_mask, tokens)
     logits = model.inner(input_ids=ids, attention_mask=mask).logits
-    places = begins[:, None] + torch.arange(len(tokens), device=ids.device)
+    # Of a blank text nothing is read: see `forward`.
+    places = begins.clamp(min=1)[:, None] + torch.arange(len(tokens), device=ids.device)
+    places = places.clamp(max=ids.shape[1] - 1)
     rows = torch.arange(len(ids), device=ids.device)[:, None]
     shares = torch.log_softmax(logits[rows, places - 1].float(), dim=-1)
     return shares.gather(2, ids.gather(1, places)[..., None]).squeeze(-1).sum(1)
@@ -216,7 +228,8 @@ def _unread(model: Any, tokenizer: Any) -> list[list[float]]:
     """Log-probability of every label's texts behind nothing."""
     import torch
 
-    ids = torch.tensor([tokenizer("")["input_ids"] or [tokenizer.bos_token_id or tokenizer.eos_token_id]])
+    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    ids = torch.tensor([tokenizer("")["input_ids"] or [0 if first is None else first]])
     with torch.inference_mode():
         return [
             [float(_likelihood(model, ids, torch.ones_like(ids), tokens)) for tokens in texts] for texts in model.labels
@@ -264,6 +277,7 @@ def _class() -> Any:
             logits = torch.stack(found, dim=1)
             if self.unread:
                 logits = logits - torch.tensor([sum(each) / len(each) for each in self.unread], device=logits.device)
-            return SequenceClassifierOutput(logits=logits)
+            # A text of no tokens says nothing for or against any label.
+            return SequenceClassifierOutput(logits=logits * (attention_mask.sum(dim=1) > 0)[:, None])
 
     return Appending

@@ -31,7 +31,17 @@ class EncoderHeadStrategy(OwnWeights):
     normalised: ClassVar[bool] = False
 
     def head_on(self, model: PreTrainedModel) -> PreTrainedModel:
-        """The model's body under a new head; seed torch first."""
+        """The model's body under a new head; seed torch first.
+
+        Raises:
+            UserError: The model has an encoder and a decoder.
+        """
+        if model.config.is_encoder_decoder:
+            raise UserError(
+                f"a model of type {model.config.model_type!r} has an encoder and a decoder, and a text no mean in both",
+                where="strategy",
+                fix="choose an encoder such as minilm or e5-multilingual, or --strategy full",
+            )
         labels = int(cast(Any, model.config).num_labels)
         built: PreTrainedModel = _encoder_with_head()(model.base_model, labels, normalised=self.normalised)
         return built

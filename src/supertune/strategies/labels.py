@@ -24,14 +24,20 @@ def label_texts(labels: Sequence[str], descriptions: Descriptions) -> list[list[
         raise UserError(
             f"{unknown[0]!r} is no label of these rows ({', '.join(map(repr, labels[:20]))})",
             where="strategy.descriptions",
-            fix="name the labels as the rows have them",
+            fix="name the labels as the rows have them, in quotes: YAML takes yes, no, on and off for true and false",
         )
     found = []
     for label in labels:
         told = descriptions.get(label, _as_words(label))
         texts = [told] if isinstance(told, str) else list(told)
-        found.append([text for text in texts if any(character.isalpha() for character in text)])
+        # What is described may be an emoji; what is only called so is a word or says nothing.
+        says = str.strip if label in descriptions else _has_letters
+        found.append([text for text in texts if says(text)])
     return found
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalpha() for character in text)
 
 
 def _as_words(label: str) -> str:

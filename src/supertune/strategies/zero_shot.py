@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from supertune.contracts import Head, ParameterGroup
 from supertune.errors import UserError
 from supertune.strategies.appending import (
+    LABELS,
     appending,
     entails,
     load,
@@ -57,7 +59,10 @@ class ZeroShotStrategy(EncoderHeadStrategy):
         """Entailment models keep the head that they have, and decoders the one that names the next token."""
         if entails(config) is not None:
             return Head(wanted.auto_class, {})
-        return Head("AutoModelForCausalLM", {}) if looks_back_only(config) else wanted
+        if looks_back_only(config):
+            return Head("AutoModelForCausalLM", {})
+        # Without a head: one whose labels are called as an entailment model's answers would be taken for such a model.
+        return Head("AutoModel", wanted.config)
 
     def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
         """The model, frozen, as one that answers for the labels that `read_labels` tells it."""
@@ -78,7 +83,7 @@ class ZeroShotStrategy(EncoderHeadStrategy):
         Raises:
             UserError: What the labels mean is missing or damaged.
         """
-        return load(model, folder) if reads_behind(model) else super().load(model, folder)
+        return load(model, folder) if (Path(folder) / LABELS).exists() else super().load(model, folder)
 
     def parameter_groups(
         self, model: PreTrainedModel, learning_rate: float, weight_decay: float
