@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,13 @@ from test_training_choices import SETTINGS, rows
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 import supertune
-from supertune.config import load_config
+from supertune.config import Config, load_config
+from supertune.console import Console
 from supertune.errors import UserError
+from supertune.language import guess_language
+from supertune.recipes import advise
 from supertune.recipes.choose import choose_strategy
+from supertune.recipes.estimate import dry_run
 from supertune.recipes.head import MOST_ROWS, head_rows
 from supertune.strategies.own_weights import quiet_saving
 
@@ -215,11 +217,11 @@ def test_labels_that_are_called_like_answers_of_an_entailment_model(tmp_path: Pa
 
 def test_several_seeds_and_averages_without_validation_rows(tmp_path: Path, tiny_encoder: Path) -> None:
     bodies = {}
-    for averaging in ("none", "ema", "uniform"):
-        settings = {"train.averaging": averaging, "train.seeds": 2, "train.epochs": 2}
+    for averaging, seeds in (("none", 1), ("ema", 1), ("uniform", 2)):
+        settings = {"train.averaging": averaging, "train.seeds": seeds, "train.epochs": 2}
         run = fit(tmp_path / averaging, tiny_encoder, "contrastive", **settings)
-        seeds = read(run, "manifest.json")["validation_of_seeds"]
-        assert (len(seeds["seeds"]), seeds["mean"], seeds["standard_deviation"]) == (2, None, None)
+        known = read(run, "manifest.json")["validation_of_seeds"]
+        assert (len(known["seeds"]), known["mean"], known["standard_deviation"]) == (seeds, None, None)
         bodies[averaging] = (run.path / "model/model.safetensors").read_bytes()
     assert len(set(bodies.values())) == 3
 
@@ -270,17 +272,45 @@ def test_rows_for_the_head_are_bounded_and_hold_every_class() -> None:
     assert len(np.unique(many[chosen])) == 1_000
 
 
-def test_advice_for_rows_that_are_there(tmp_path: Path, tiny_encoder: Path) -> None:
-    """The registered models are large; the tiny one stands in by name."""
+@pytest.mark.parametrize(("strategy", "more"), [("auto", {}), ("partial", {"strategy.layers": 1}), ("zero-shot", {})])
+def test_what_it_would_cost(strategy: str, more: dict[str, Any], tmp_path: Path, tiny_encoder: Path) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
-    command = [sys.executable, "-m", "supertune", "train", str(data), "--dry-run", "--json", "--strategy"]
-    for strategy in ("auto", "partial", "zero-shot"):
-        more = ["--set", "strategy.layers=1"] if strategy == "partial" else []
-        done = subprocess.run(
-            [*command, strategy, "--model", str(tiny_encoder), *more], capture_output=True, text=True, check=True
-        )
-        plan = json.loads(done.stdout)
-        assert (plan["expected"]["steps"] == 0) is (strategy == "zero-shot")
-        assert plan["language"] in ("en", "zh", "und")
-        assert bool(plan["why"]) is (strategy == "auto")
+    values = {"data.source": str(data), "model.name": str(tiny_encoder), "strategy.name": strategy, **more}
+    plan = dry_run(Config().with_values(values), console=Console(quiet=True)).as_dict()
+    expected: Any = plan["expected"]
+    assert (expected["steps"] == 0) is (strategy == "zero-shot")
+    assert expected["seconds_low"] <= expected["seconds"] <= expected["seconds_high"]
+    assert bool(plan["why"]) is (strategy == "auto")
+
+
+def test_advice_comes_from_trials_of_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each trial says is made up here: real ones are dry runs, as above, in processes of their own."""
+    asked = []
+
+    def trial(_: str, arguments: list[str]) -> dict[str, Any]:
+        options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+        name = options["--strategy"] if options["--strategy"] != "auto" else "full"
+        asked.append((options["--model"], options["--strategy"]))
+        expected = {"seconds": 60.0, "seconds_low": 50.0, "seconds_high": 90.0, "peak_mb": 800}
+        config = {"model": {"name": options["--model"]}, "strategy": {"name": name}}
+        return {"expected": expected, "config": config, "language": "en", "why": "there are enough rows"}
+
+    monkeypatch.setattr(advise, "dry_run", trial)
+    found = advise.advise(None, advise.Sample(300, 3, "en", 20), console=Console(quiet=True))
+    assert (found.model, found.strategy, found.why) == ("minilm", "full", "there are enough rows")
+    assert asked[0] == ("minilm", "auto")
+    both = {(model, strategy) for model in ("minilm", "e5-multilingual") for strategy in advise.STRATEGIES}
+    assert {(option.model, option.strategy) for option in found.options} == both
+    asked.clear()
+    found = advise.advise(None, advise.Sample(300, 3, "zh", 20), console=Console(quiet=True))
+    assert {option.model for option in found.options} == {"e5-multilingual"}
+
+
+def test_rows_that_are_made_up() -> None:
+    chinese = advise.made_up(advise.Sample(200, 4, "zh", 30))
+    assert len(chinese) == 200
+    assert len({row["label"] for row in chinese}) == 4
+    assert guess_language([row["text"] for row in chinese]).language == "zh"
+    assert np.mean([len(row["text"]) for row in chinese]) == pytest.approx(30, abs=2)
+    assert advise.made_up(advise.Sample(5, 2, "en", 10)) == advise.made_up(advise.Sample(5, 2, "en", 10))

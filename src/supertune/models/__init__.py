@@ -8,7 +8,7 @@ from __future__ import annotations
 from supertune.models.dropout import override_dropout
 from supertune.models.embedded import provide_e5, provide_minilm
 from supertune.models.heads import load_with_head
-from supertune.models.loading import check_body_loaded, quiet_loading
+from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
 from supertune.models.resolving import find_model
 from supertune.models.source import Entry, ModelSource
 from supertune.models.tokenizer import default_max_length, load_tokenizer, save_tokenizer
@@ -22,6 +22,7 @@ __all__ = [
     "count_parameters",
     "default_max_length",
     "default_model",
+    "load_configuration",
     "load_tokenizer",
     "load_with_head",
     "override_dropout",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from supertune.contracts import Head
 from supertune.errors import UserError
-from supertune.models.loading import check_body_loaded, quiet_loading
+from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
 from supertune.models.source import ModelSource
 
 if TYPE_CHECKING:
@@ -46,13 +46,10 @@ def load_with_head(source: ModelSource, head: Head, *, pad_token_id: int | None,
     """
     import torch
     import transformers
-    from transformers import AutoConfig
 
     auto_class: Any = getattr(transformers, head.auto_class)
     with quiet_loading(source):
-        config = AutoConfig.from_pretrained(
-            source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True, **head.config
-        )
+        config = load_configuration(source, **head.config)
         try:
             model, info = auto_class.from_pretrained(
                 source.folder,

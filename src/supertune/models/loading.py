@@ -6,10 +6,13 @@ import contextlib
 import logging as levels
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supertune.errors import UserError
 from supertune.models.source import ModelSource
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
 @contextlib.contextmanager
@@ -43,6 +46,16 @@ def quiet_loading(source: ModelSource) -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def load_configuration(source: ModelSource, **changes: Any) -> PreTrainedConfig:
+    """The model's ``config.json``, with entries changed."""
+    from transformers import AutoConfig
+
+    opened: PreTrainedConfig = AutoConfig.from_pretrained(
+        source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True, **changes
+    )
+    return opened
 
 
 def check_body_loaded(loading_info: Mapping[str, Any], head_prefixes: Sequence[str], *, where: str) -> None:

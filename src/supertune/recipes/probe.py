@@ -12,6 +12,7 @@ import numpy as np
 
 from supertune.console import Console
 from supertune.contracts import Features, IntArray, ReadsLabels, Task
+from supertune.models import load_configuration
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.start import Start, default_rate
 from supertune.train import available_bytes, collate, measure_attention, pieces_that_fit, range_test
@@ -37,7 +38,7 @@ def probe(start: Start, task: Task, features: Mapping[str, Features], console: C
         values = _tried(start, task, features["train"], console)
         # A model and what hangs on it hold each other: without this it would stay beside the one that is trained.
         gc.collect()
-    pieces = _pieces(start, _configuration(start), features["train"])
+    pieces = _pieces(start, load_configuration(start.source), features["train"])
     if pieces > train.accumulate:
         console.warn(f"a step of {train.batch_size} rows may not fit into memory: it is computed in {pieces} pieces")
         values["train.accumulate"] = pieces
@@ -62,14 +63,6 @@ def _tried(start: Start, task: Task, features: Features, console: Console) -> di
 
 def _with(start: Start, values: Mapping[str, object]) -> Start:
     return replace(start, config=start.config.with_values(values)) if values else start
-
-
-def _configuration(start: Start) -> Any:
-    from transformers import AutoConfig
-
-    return AutoConfig.from_pretrained(
-        start.source.folder, trust_remote_code=start.source.trust_remote_code, local_files_only=True
-    )
 
 
 def _attention(training: Training, console: Console) -> str:

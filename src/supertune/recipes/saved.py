@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, write_json
-from supertune.models import ModelSource, load_tokenizer, load_with_head, resolve, save_tokenizer
+from supertune.models import ModelSource, load_configuration, load_tokenizer, load_with_head, resolve, save_tokenizer
 from supertune.recipes.start import Start
 from supertune.strategies import STRATEGIES, build_strategy
 from supertune.tasks import TASKS, task_from_state
@@ -150,12 +150,7 @@ def base_head(strategy: Strategy, task: Task, source: ModelSource) -> Head:
     """What to open the pre-trained model with: the task's head, unless the strategy answers with the model's own."""
     if not isinstance(strategy, ReadsLabels):
         return task.head()
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(
-        source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True
-    )
-    return strategy.head(task.head(), config)
+    return strategy.head(task.head(), load_configuration(source))
 
 
 def _base(base: Mapping[str, str], folder: Path) -> ModelSource:

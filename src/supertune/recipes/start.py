@@ -18,12 +18,13 @@ from supertune.models import (
     count_parameters,
     default_max_length,
     default_model,
+    load_configuration,
     load_tokenizer,
     resolve,
 )
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.rows import LoadedRows
-from supertune.strategies import build_strategy
+from supertune.strategies import build_strategy, looks_back_only
 from supertune.train import RATE_FACTORS, Precision, available_bytes, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
@@ -207,16 +208,12 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
 
 def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Console) -> tuple[Config, str]:
     """The configuration with a strategy in the place of ``auto``, and why that one."""
-    from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
-
-    model = AutoConfig.from_pretrained(source.folder, trust_remote_code=source.trust_remote_code, local_files_only=True)
-    one_way = model.is_encoder_decoder or getattr(model, "is_decoder", False)
+    model = load_configuration(source)
     choice = choose_strategy(
         rows.per_label,
         count_parameters(source.folder),
         available_bytes(find_device(config.train.device)),
-        encoder=model.model_type in MASKED and not one_way,
+        encoder=not model.is_encoder_decoder and not looks_back_only(model),
     )
     console.say(f"  strategy {choice.strategy}: {choice.why}")
     return config.with_values({"strategy.name": choice.strategy}), choice.why

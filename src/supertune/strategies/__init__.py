@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from supertune.contracts import Strategy
 from supertune.errors import UserError
+from supertune.strategies.appending import looks_back_only
 from supertune.strategies.bitfit import BitFitStrategy
 from supertune.strategies.bottleneck import BottleneckStrategy
 from supertune.strategies.contrastive import ContrastiveStrategy
@@ -74,4 +75,4 @@ def build_strategy(name: str, settings: Mapping[str, Any]) -> Strategy:
     )
 
 
-__all__ = ["STRATEGIES", "FullStrategy", "build_strategy"]
+__all__ = ["STRATEGIES", "FullStrategy", "build_strategy", "looks_back_only"]
