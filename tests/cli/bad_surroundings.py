@@ -59,14 +59,10 @@ CONFIGS = (
     _option("task-unknown", "--task tagging", "tagging", "classification"),
     _option("strategy-unknown", "--strategy lorra", "lorra", "full", "lora"),
     _option("strategy-setting-of-another", "--set strategy.rank=4", "strategy.rank", "lora"),
-    _option("strategy-setting-for-auto", "--strategy auto --set strategy.rank=4", "strategy.rank", "auto"),
     _option(
         "zero-shot-of-no-label", '--strategy zero-shot --set strategy.descriptions={{"x":"y"}}', "'x'", "strategy.desc"
     ),
     _option("zero-shot-without-place", "--strategy zero-shot --set strategy.template=about", "strategy.template", "{}"),
-    _option("zero-shot-for-epochs", "--strategy zero-shot --set train.epochs=3", "train.epochs", "zero-shot"),
-    _option("no-epochs", "--set train.epochs=0", "train.epochs", "zero-shot"),
-    _option("contrastive-with-a-loss", "--strategy contrastive --set train.loss=focal", "train.loss", "similarity"),
     _option("strategy-layers-too-many", "--model {tiny} --strategy partial --set strategy.layers=9", "strategy.layers"),
     _option("seed-negative", "--seed -1", "--seed", "0"),
     _option("seed-of-letters", "--seed abc", "--seed", "integer"),
