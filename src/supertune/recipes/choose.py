@@ -29,7 +29,7 @@ class Choice:
 
 
 def choose_strategy(each: float, parameters: int | None, free: int | None, *, encoder: bool) -> Choice:
-    """What ``--strategy auto`` stands for; the table behind it is in docs/strategies.md.
+    """What ``--strategy auto`` stands for. The border of 50 rows per label is a first guess, not measured yet.
 
     Args:
         each: Labelled rows per label, on average.
