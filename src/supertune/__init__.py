@@ -17,10 +17,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import check, fit, inspect, load_run, read, resume
+    from supertune.api import check, fit, inspect, load_run, read, resume, zero_shot
     from supertune.recipes.run import Run
 
-__all__ = ["Run", "check", "fit", "inspect", "load_run", "read", "resume"]
+__all__ = ["Run", "check", "fit", "inspect", "load_run", "read", "resume", "zero_shot"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from supertune.recipes.check import GateReport
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
-__all__ = ["check", "fit", "inspect", "load_run", "read", "resume"]
+__all__ = ["check", "fit", "inspect", "load_run", "read", "resume", "zero_shot"]
 
 
 def read(source: object, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None) -> Table:
@@ -105,6 +105,40 @@ def resume(run: str | Path, data: object = None, *, quiet: bool = True) -> Run:
     from supertune.recipes.resume import resume as go_on
 
     return go_on(Path(run), data, console=Console(quiet=quiet))
+
+
+def zero_shot(
+    data: object,
+    labels: Sequence[str] | Mapping[str, str | Sequence[str]],
+    *,
+    text: str | Sequence[str] | None = None,
+    model: str | None = None,
+    template: str = "{}",
+) -> list[dict[str, object]]:
+    """Label rows by what the labels mean, with a model that has learned from none; ``supertune zero-shot``.
+
+    How often it is right can only be told on labelled rows: `fit` with ``strategy="zero-shot"``.
+
+    Args:
+        data: A list of texts, or rows as `read` takes them.
+        labels: Labels that say what they mean, or label → what it means, a text or several.
+        text: Text column or columns; None: inferred.
+        model: Registered name, folder or hub id; None: by language.
+        template: A text around each description, which stands where {} is.
+
+    Returns:
+        A line of predictions per row, in order: ``row``, its columns, ``prediction``, ``scores``.
+
+    Raises:
+        UserError: The rows cannot be used, there is no such model, or it is not known what a label means.
+    """
+    from supertune.recipes.zero_shot import zero_shot_file, zero_shot_texts
+
+    console = Console(quiet=True)
+    if isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(item, str) for item in data):
+        return list(zero_shot_texts(labels, data, model=model, template=template, console=console))
+    columns = [text] if isinstance(text, str) else text
+    return list(zero_shot_file(labels, data, text=columns, model=model, template=template, console=console))
 
 
 def check(

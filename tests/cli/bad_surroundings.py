@@ -63,6 +63,18 @@ CONFIGS = (
         "zero-shot-of-no-label", '--strategy zero-shot --set strategy.descriptions={{"x":"y"}}', "'x'", "strategy.desc"
     ),
     _option("zero-shot-without-place", "--strategy zero-shot --set strategy.template=about", "strategy.template", "{}"),
+    Case("zero-shot-without-labels", "zero-shot hello", ("labels", "0 labels", "refund")),
+    Case("zero-shot-label-of-digits", "zero-shot --labels 1,2 hello", ("labels", "'1'", "mean")),
+    Case("zero-shot-label-twice", "zero-shot --labels a,b,a hello", ("labels", "'a'", "twice")),
+    Case("zero-shot-labels-file-missing", "zero-shot --labels labels.yaml hello", ("labels.yaml", "check the path")),
+    Case(
+        "zero-shot-labels-of-numbers",
+        "zero-shot --labels labels.json hello",
+        ("labels", "3 is no text"),
+        {"labels.json": '{"a": "x", "b": 3}'},
+    ),
+    Case("zero-shot-labels-no-yaml", "zero-shot --labels [a,b hello", ("--labels", "'[a,b'")),
+    Case("zero-shot-template", "zero-shot --labels cat,dog --template x hello", ("template", "'x'", "{}")),
     _option("strategy-layers-too-many", "--model {tiny} --strategy partial --set strategy.layers=9", "strategy.layers"),
     _option("seed-negative", "--seed -1", "--seed", "0"),
     _option("seed-of-letters", "--seed abc", "--seed", "integer"),

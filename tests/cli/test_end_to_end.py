@@ -221,6 +221,26 @@ def test_predictions_agree_however_they_are_asked_for(workplace: Path, trained: 
             assert row["scores"] == pytest.approx(known[text]["scores"], abs=1e-5)
 
 
+def test_zero_shot_answers_agree_however_they_are_asked_for(workplace: Path) -> None:
+    texts = ["the parcel is late", "包裹还没有到"]
+    meanings = {"delivery": ["a late parcel", "物流"], "refund": "money back"}
+    (workplace / "labels.yaml").write_text(json.dumps(meanings, ensure_ascii=False), encoding="utf-8")
+    (workplace / "unlabelled.csv").write_text("message,id\n" + "".join(f"{text},7\n" for text in texts), "utf-8")
+    asked = ["zero-shot", "--labels", "labels.yaml", "--model", "minilm"]
+    from_arguments = json.loads(supertune(workplace, *asked, *texts, "--json"))
+    assert from_arguments["labels"] == ["delivery", "refund"]
+    from_stdin = [json.loads(line) for line in supertune(workplace, *asked, stdin="\n".join(texts)).splitlines()]
+    supertune(workplace, *asked, "--file", "unlabelled.csv", "--text", "message", "--out", "labelled.jsonl")
+    from_file = lines(workplace / "labelled.jsonl")
+    assert [row["message"] for row in from_file] == texts
+    assert from_arguments["predictions"][0]["prediction"] == "delivery"
+    for answers in (from_stdin, from_file):
+        assert [row["row"] for row in answers] == [0, 1]
+        for row, expected in zip(answers, from_arguments["predictions"], strict=True):
+            assert row["prediction"] == expected["prediction"]
+            assert row["scores"] == pytest.approx(expected["scores"], abs=1e-5)
+
+
 def test_evaluate_gives_the_scores_that_the_run_reported(workplace: Path, trained: dict[str, Any]) -> None:
     rows = [
         {"message": row["message"], "intent": row["intent"]}

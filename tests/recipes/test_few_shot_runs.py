@@ -183,11 +183,41 @@ def test_zero_shot_models_of_every_kind_are_read_back_and_need_no_supertune(
         assert scores == pytest.approx(row["scores"], abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["encoder", "entailment"])
+def test_what_needs_no_labelled_row_answers_as_a_run_does(kind: str, tmp_path: Path, tiny_encoder: Path) -> None:
+    model = str(own_model(kind, tiny_encoder, tmp_path / "own"))
+    told = {"no": ["一部很差的电影", "差"], "yes": "a good film"}
+    settings = {key: value for key, value in SETTINGS.items() if key != "train.epochs"}
+    settings |= {"strategy.descriptions": told, "strategy.template": "It is {}."}
+    run = supertune.fit(rows(), model=model, out=tmp_path / "run", strategy="zero-shot", settings=settings)
+    kept = stored(run)
+    asked = [{"id": row["row"], "text": row["text"], "label": "of another kind"} for row in kept]
+    answers = supertune.zero_shot(asked, told, text="text", model=model, template="It is {}.")
+    assert [answer["id"] for answer in answers] == [row["row"] for row in kept]
+    for answer, row in zip(answers, kept, strict=True):
+        assert answer["scores"] == pytest.approx(row["scores"], abs=1e-5)
+        assert answer["prediction"] == row["prediction"]
+
+
+def test_the_language_of_the_texts_chooses_the_model_that_reads_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refuse(name: str, **_: object) -> None:
+        asked.append(name)
+        raise UserError("enough")
+
+    monkeypatch.setattr("supertune.recipes.start.resolve", refuse)
+    for texts in (["where is my parcel", "the film was good"], ["我的包裹在哪里", "这部电影很好看"]):
+        with pytest.raises(UserError, match="enough"):
+            supertune.zero_shot(texts, ["物流", "退款"])
+    assert asked == ["minilm", "e5-multilingual"]
+
+
 def test_what_is_read_behind_the_text_needs_room(tmp_path: Path, tiny_encoder: Path) -> None:
     folder = own_model("entailment", tiny_encoder, tmp_path / "own")
     most = json.loads((folder / "config.json").read_text())["max_position_embeddings"]
     settings = {key: value for key, value in SETTINGS.items() if key != "train.epochs"}
-    with pytest.raises(UserError, match="of a label's text behind each") as error:
+    with pytest.raises(UserError, match="and a label's text behind each") as error:
         supertune.fit(
             rows(),
             model=str(folder),

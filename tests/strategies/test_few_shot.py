@@ -29,6 +29,8 @@ def embeddings(count: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.
 class Words:
     """A tokenizer that knows what it is asked."""
 
+    model_max_length = 16
+
     def __init__(self, ids: dict[str, list[int]]) -> None:
         self.ids, self.asked = ids, list[str]()
 
@@ -86,6 +88,14 @@ def test_a_text_that_is_the_description_gets_its_label() -> None:
             assert int(logits.argmax()) == label
             assert float(logits[label]) == pytest.approx(20.0, abs=1e-3), "the cosine is 1"
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_no_description_is_cut() -> None:
+    strategy: Any = build_strategy("zero-shot", {"descriptions": {"bad": ["bad", "bad, bad, bad"]}})
+    words = Words({"bad": [7], "bad, bad, bad": [7] * 17})
+    with pytest.raises(UserError, match="has 17 tokens, and the model reads 16: 'bad, bad, bad'") as error:
+        strategy.read_labels(strategy.prepare(classifier("bert")), words, NAMES)
+    assert error.value.where == "strategy.descriptions"
 
 
 def test_templates_and_label_names_become_words() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from supertune.cli import check, demo, inspect, merge, models, predict, resume, runs, train
+from supertune.cli import check, demo, inspect, merge, models, predict, resume, runs, train, zero_shot
 from supertune.errors import SupertuneError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)
+app.command("zero-shot")(zero_shot.zero_shot)
 app.command("merge")(merge.merge)
 app.command("inspect")(inspect.inspect)
 app.command("models")(models.models)

@@ -29,6 +29,12 @@ OnBadRow = Annotated[
     str | None, typer.Option("--on-bad-row", metavar="refuse|skip", help="What to do with malformed rows.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Where to write; must not exist or be empty.")]
+File = Annotated[str | None, typer.Option("--file", help="File of rows, in any format that train reads.")]
+Answers = Annotated[Path | None, typer.Option("--out", help="JSONL file to write; default: standard output.")]
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TEXT]...", help="Texts; none: from --file or standard input, one per line."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
 

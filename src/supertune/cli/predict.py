@@ -17,27 +17,20 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")
 
 def predict(
     run: RunFolder,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="Texts; none: from --file or standard input, one per line."),
-    ] = None,
-    file: Annotated[str | None, typer.Option("--file", help="File of rows, in any format that train reads.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="JSONL file to write; default: standard output.")] = None,
+    texts: options.Texts = None,
+    file: options.File = None,
+    out: options.Answers = None,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Label texts with a trained model."""
-    from supertune.console import Console, print_json
-    from supertune.errors import UserError
-
-    if file is not None and texts:
-        raise UserError("texts and --file were both given", fix="give one of them")
-    if file is None and not texts and sys.stdin.isatty():
-        raise UserError("nothing to predict", fix=f'supertune predict {run} "a text", or --file rows.csv')
+    from supertune.cli.answers import check_asked, decoded_lines, give
+    from supertune.console import Console
     from supertune.recipes.predict import predict_file, predict_lines, predict_texts, refuse_existing
 
+    check_asked(texts, file, example=f'supertune predict {run} "a text"')
     refuse_existing(out)
     console = Console(quiet=quiet)
     if file is not None:
@@ -47,26 +40,8 @@ def predict(
     elif texts:
         rows = predict_texts(run, texts)
     else:
-        rows = predict_lines(run, sys.stdin.buffer, console=console)
-    if out is not None:
-        from supertune.files import write_jsonl
-
-        count = write_jsonl(out, rows)
-        console.say(f"{count:,} predictions written to {out}")
-        if json:
-            print_json({"run": str(run), "rows": count, "out": str(out)})
-    elif json:
-        print_json({"run": str(run), "predictions": list(rows)})
-    elif texts and sys.stdout.isatty():
-        from supertune.recipes.predict import readable
-
-        for row in rows:
-            sys.stdout.write(readable(row) + "\n")
-    else:
-        import json as jsonlib
-
-        for row in rows:
-            sys.stdout.write(jsonlib.dumps(row, ensure_ascii=False) + "\n")
+        rows = predict_lines(run, decoded_lines(sys.stdin.buffer))
+    give(rows, {"run": str(run)}, out=out, json=json, for_people=bool(texts), console=console)
 
 
 def evaluate(

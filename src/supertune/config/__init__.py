@@ -11,6 +11,7 @@ from supertune.config.configuration import (
     known_keys,
     load_config,
     parse_assignments,
+    parse_value,
 )
 from supertune.config.sections import (
     DataConfig,
@@ -34,4 +35,5 @@ __all__ = [
     "known_keys",
     "load_config",
     "parse_assignments",
+    "parse_value",
 ]

@@ -100,15 +100,29 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise UserError(f"{assignment!r} is not key=value", where="--set", fix="write e.g. --set train.epochs=5")
-        try:
-            values[key.strip()] = yaml.load(text, Loader=Loader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(
-                f"the value of {key.strip()} is not YAML: {text!r}",
-                where="--set",
-                fix="close its brackets and quotes; write a list as [1,2] and text with special characters in quotes",
-            ) from error
+        values[key.strip()] = parse_value(text, f"the value of {key.strip()}", where="--set")
     return values
+
+
+def parse_value(text: str, name: str, *, where: str) -> Any:
+    """A value that was typed as YAML, of which JSON is a part.
+
+    Args:
+        text: The value.
+        name: What it is called in an error.
+        where: Option or file that it stands in.
+
+    Raises:
+        UserError: It is not YAML.
+    """
+    try:
+        return yaml.load(text, Loader=Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{name} is not YAML: {text[:200]!r}",
+            where=where,
+            fix="close its brackets and quotes; write a list as [1,2] and text with special characters in quotes",
+        ) from error
 
 
 def load_config(path: Path) -> Config:

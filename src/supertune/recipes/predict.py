@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -68,10 +68,11 @@ def predict_file(
     """
     _, saved = open_trained(run)
     table = _read_for(saved, file, on_bad_row=on_bad_row, sheet=sheet)
-    return _with_progress(predict_table(saved, table), len(table), console)
+    return with_progress(predict_table(saved, table), len(table), console)
 
 
-def _with_progress(rows: Iterable[dict[str, object]], total: int, console: Console) -> Iterator[dict[str, object]]:
+def with_progress(rows: Iterable[dict[str, object]], total: int, console: Console) -> Iterator[dict[str, object]]:
+    """The rows as they come, shown as progress."""
     with console.progress("predicting", total) as bar:
         for done, row in enumerate(rows, 1):
             yield row
@@ -106,32 +107,19 @@ def predict_texts(run: Path, texts: Sequence[str]) -> list[dict[str, object]]:
     return list(predict_table(saved, texts_table(saved, texts, "texts")))
 
 
-def predict_lines(run: Path, stream: IO[bytes], *, console: Console) -> Iterator[dict[str, object]]:
-    """Predict the lines of a stream as they come, one text per line; blank lines are predicted too, to keep count.
+def predict_lines(run: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+    """Predict texts as they come.
 
     Raises:
-        UserError: The run cannot be used, or a line is not UTF-8.
+        UserError: The run cannot be used.
     """
     _, saved = open_trained(run)
-    lines = enumerate(stream)
-    total = 0
-    while batch := list(islice(lines, _BATCH)):
-        texts = [_decoded(line, number) for number, line in batch]
-        for row in predict_table(saved, texts_table(saved, texts, "standard input")):
+    coming, total = iter(texts), 0
+    while batch := list(islice(coming, _BATCH)):
+        for row in predict_table(saved, texts_table(saved, batch, "standard input")):
             row["row"] = total
             total += 1
             yield row
-    if not total:
-        raise UserError("nothing came in", where="standard input", fix="pipe in one text per line")
-
-
-def _decoded(line: bytes, number: int) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 0 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"line {number + 1} is not UTF-8", where="standard input", fix="convert it, e.g. with iconv -f GB18030"
-        ) from error
 
 
 def readable(row: dict[str, object]) -> str:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from supertune.console import Console
 from supertune.contracts import Event, Features, ReadsLabels, Task
 from supertune.errors import UserError
 from supertune.evaluate import estimate
-from supertune.models import load_with_head
-from supertune.recipes.saved import base_head
 from supertune.recipes.start import Start
 from supertune.recipes.train_one import Trained
 from supertune.recipes.train_seeds import SeedResult, TrainedSeeds
+from supertune.recipes.zero_shot import answering_model, room_for_texts
 from supertune.train import predict_outputs
 
 if TYPE_CHECKING:
@@ -47,14 +46,17 @@ def read_labels(
     strategy = start.strategy
     assert isinstance(strategy, ReadsLabels)
     begun = time.monotonic()
-    opened = load_with_head(
-        start.source, base_head(strategy, task, start.source), pad_token_id=start.tokenizer.pad_token_id
-    )
-    model = strategy.prepare(opened)
-    model.train(False)
+    model = answering_model(start.source, start.tokenizer, strategy, task)
+    cast(Any, model).to(start.device)
+    room = room_for_texts(start.source, model)
+    if start.max_length > room:
+        raise UserError(
+            f"{start.max_length} tokens per text and a label's text behind each are more than {start.source.name} can "
+            f"take ({start.source.max_positions})",
+            where="model.max_length",
+            fix=f"--set model.max_length={room}",
+        )
     names = list(task.head().config["id2label"].values())
-    strategy.read_labels(model, start.tokenizer, names)
-    _check_room(start, model)
     rows, seed = len(features["train"]), start.config.train.seed
     record(Event("start", 0, {"steps": 0, "epochs": 0, "rows": rows, "seed": seed, "parameters": 0}))
     for label, texts in zip(names, strategy.meanings(names), strict=True):
@@ -66,23 +68,6 @@ def read_labels(
         console.say(f"  validation {metric} {score:.3f}")
     trained = Trained(model, 0, 0, 0, score, metric, time.monotonic() - begun, seed)
     return TrainedSeeds(trained, (SeedResult(seed, score, 0, 0, degenerate=False),), 0)
-
-
-def _check_room(start: Start, model: PreTrainedModel) -> None:
-    """Check that there are positions for what is read behind the longest text.
-
-    Raises:
-        UserError: There are not.
-    """
-    behind = int(getattr(model, "longest", 0))
-    room = start.source.max_positions - behind
-    if start.max_length > room:
-        raise UserError(
-            f"{start.max_length} tokens per text and {behind} of a label's text behind each are more than "
-            f"{start.source.name} can take ({start.source.max_positions})",
-            where="model.max_length",
-            fix=f"--set model.max_length={room}" if room >= 8 else "shorter descriptions",
-        )
 
 
 def _score(start: Start, task: Task, model: PreTrainedModel, features: Features, metric: str) -> float:

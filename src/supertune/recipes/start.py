@@ -92,6 +92,20 @@ def find_max_length(config: Config, source: ModelSource) -> int:
     return wanted
 
 
+def check_padding(tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> None:
+    """Check that texts of different lengths can stand in a batch.
+
+    Raises:
+        UserError: The tokenizer has no padding token.
+    """
+    if tokenizer.pad_token_id is None:
+        raise UserError(
+            "has a tokenizer without a padding token, so texts of different lengths cannot be batched",
+            where=str(source.folder),
+            fix='name one in its tokenizer_config.json, e.g. "pad_token": "[PAD]"',
+        )
+
+
 def located(config: Config) -> Config:
     """The configuration with absolute paths in the place of relative ones, so that it holds in every folder."""
     paths = absolute_paths(config, Path.cwd())
@@ -194,12 +208,7 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
     chosen = "" if config.model.name else f" (the texts are mostly {rows.language.language!r})"
     console.say(f"  {source.name}{chosen}: {source.provenance}")
     tokenizer = load_tokenizer(source, max_length=max_length)
-    if tokenizer.pad_token_id is None:
-        raise UserError(
-            "has a tokenizer without a padding token, so texts of different lengths cannot be batched",
-            where=str(source.folder),
-            fix='name one in its tokenizer_config.json, e.g. "pad_token": "[PAD]"',
-        )
+    check_padding(tokenizer, source)
     if config.strategy.name != "auto":
         return settle(config, rows, source, tokenizer, max_length, console)
     config, why = _chosen(config, rows, source, console)

@@ -106,7 +106,14 @@ class ZeroShotStrategy(EncoderHeadStrategy):
         opened: Any = model
         rows = []
         for texts in self.meanings(labels):
-            encoded = cast(Any, tokenizer)(texts, padding=True, truncation=True, return_tensors="pt")
+            encoded = cast(Any, tokenizer)(texts, padding=True, return_tensors="pt")
+            if (length := encoded["input_ids"].shape[1]) > tokenizer.model_max_length:
+                raise UserError(
+                    f"a description has {length} tokens, and the model reads {tokenizer.model_max_length}: "
+                    f"{max(texts, key=len)[:60]!r}…",
+                    where="strategy.descriptions",
+                    fix="describe the label in fewer words, or in several texts",
+                )
             with torch.inference_mode():
                 vectors = opened.embed(encoded["input_ids"], encoded["attention_mask"])
                 rows.append(torch.nn.functional.normalize(vectors.mean(0), dim=0))
