@@ -96,8 +96,8 @@ def trained(workplace: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def other(workplace: Path) -> Path:
-    """A run of another seed, whose texts are left out."""
-    train(workplace, "other", "--seed", "8", "--no-text")
+    """A run of another seed, whose texts are left out, with a Chinese report."""
+    train(workplace, "other", "--seed", "8", "--no-text", "--set", "evaluate.language=zh")
     return workplace / "other"
 
 
@@ -227,18 +227,15 @@ def test_zero_shot_answers_agree_however_they_are_asked_for(workplace: Path) -> 
     (workplace / "labels.yaml").write_text(json.dumps(meanings, ensure_ascii=False), encoding="utf-8")
     (workplace / "unlabelled.csv").write_text("message,id\n" + "".join(f"{text},7\n" for text in texts), "utf-8")
     asked = ["zero-shot", "--labels", "labels.yaml", "--model", "minilm"]
-    from_arguments = json.loads(supertune(workplace, *asked, *texts, "--json"))
-    assert from_arguments["labels"] == ["delivery", "refund"]
-    from_stdin = [json.loads(line) for line in supertune(workplace, *asked, stdin="\n".join(texts)).splitlines()]
+    answers = json.loads(supertune(workplace, *asked, "--json", stdin="\n".join(texts)))
+    assert answers["labels"] == ["delivery", "refund"]
+    assert answers["predictions"][0]["prediction"] == "delivery"
     supertune(workplace, *asked, "--file", "unlabelled.csv", "--text", "message", "--out", "labelled.jsonl")
-    from_file = lines(workplace / "labelled.jsonl")
-    assert [row["message"] for row in from_file] == texts
-    assert from_arguments["predictions"][0]["prediction"] == "delivery"
-    for answers in (from_stdin, from_file):
-        assert [row["row"] for row in answers] == [0, 1]
-        for row, expected in zip(answers, from_arguments["predictions"], strict=True):
-            assert row["prediction"] == expected["prediction"]
-            assert row["scores"] == pytest.approx(expected["scores"], abs=1e-5)
+    for row, expected in zip(lines(workplace / "labelled.jsonl"), answers["predictions"], strict=True):
+        assert row["message"] == expected["text"]
+        assert row["row"] == expected["row"]
+        assert row["prediction"] == expected["prediction"]
+        assert row["scores"] == pytest.approx(expected["scores"], abs=1e-5)
 
 
 def test_evaluate_gives_the_scores_that_the_run_reported(workplace: Path, trained: dict[str, Any]) -> None:
@@ -262,6 +259,14 @@ def test_no_text_keeps_the_texts_out_of_report_and_predictions(workplace: Path, 
     for row in lines(other / "predictions/test.jsonl"):
         assert "message" not in row
         assert "ticket" in row
+
+
+def test_a_chinese_report_names_things_in_chinese(other: Path) -> None:
+    written = (other / "report.html").read_text(encoding="utf-8")
+    for name in ("最常见的标签", "TF-IDF + 线性模型", "线程", "最大差异"):
+        assert name in written
+    for name in ("majority", "tfidf", "threads", "largest difference"):
+        assert name not in written
 
 
 def test_a_dry_run_tells_the_plan_and_writes_nothing(workplace: Path) -> None:

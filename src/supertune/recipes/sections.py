@@ -36,6 +36,11 @@ REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
         "versions": "versions",
         "time": "time",
         "reload": "saved and read back",
+        "reloaded": "{rows} rows, largest difference {difference:.1e}",
+        "threads": "{count} threads",
+        "cores": "{count} cores",
+        "majority": "most frequent label",
+        "tfidf": "TF-IDF and a linear model",
         "results": "Right and wrong",
         "classes": "Class by class",
         "confidence": "Confidence",
@@ -69,6 +74,11 @@ REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
         "versions": "版本",
         "time": "用时",
         "reload": "保存并重新读取",
+        "reloaded": "{rows} 行，最大差异 {difference:.1e}",
+        "threads": "{count} 线程",
+        "cores": "{count} 核",
+        "majority": "最常见的标签",
+        "tfidf": "TF-IDF + 线性模型",
         "results": "对与错",
         "classes": "各个类别",
         "confidence": "置信度",
@@ -103,7 +113,7 @@ def result_sections(
     split = measured.final_split
     held, scores = measured.held[split], measured.scores[split]
     beside = (
-        [baseline_chart(scores, measured.baselines, task.primary_metric, language=language)]
+        [baseline_chart(scores, named_baselines(measured, language), task.primary_metric, language=language)]
         if measured.baselines
         else []
     )
@@ -122,6 +132,12 @@ def result_sections(
         ),
         Section(words["errors"], _errors(measured, split, task, words, show_text=show_text)),
     )
+
+
+def named_baselines(measured: Measurement, language: str) -> dict[str, Mapping[str, Score]]:
+    """The baselines under the names that people know them by."""
+    words = REPORT_WORDS[language]
+    return {words.get(name, name): scores for name, scores in measured.baselines.items()}
 
 
 def _leaked(

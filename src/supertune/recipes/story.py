@@ -15,7 +15,7 @@ from supertune.language import shorten
 from supertune.recipes.check import GateReport
 from supertune.recipes.measure import Measurement
 from supertune.recipes.rows import LoadedRows
-from supertune.recipes.sections import REPORT_WORDS, result_sections, training_section
+from supertune.recipes.sections import REPORT_WORDS, named_baselines, result_sections, training_section
 from supertune.recipes.start import Start
 from supertune.recipes.train_seeds import TrainedSeeds
 from supertune.runs import ModelCard, Report, RunStore, model_card, render_report
@@ -88,7 +88,7 @@ class Story:
         facts = given_facts(self.start, self.rows, manifest, self.language)
         facts[words["time"]] = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in manifest["timings"].items())
         check = manifest["reload_check"]
-        facts[words["reload"]] = f"{check['rows']} rows, largest difference {check['max_difference']:.1e}"
+        facts[words["reload"]] = words["reloaded"].format(rows=check["rows"], difference=check["max_difference"])
         return facts
 
 
@@ -104,15 +104,17 @@ def given_facts(start: Start, rows: LoadedRows, manifest: Mapping[str, Any], lan
     """What is used, as far as it is known before training begins."""
     words, config = REPORT_WORDS[language], start.config
     facts = {words["model"]: start.source.provenance}
+    train, threads = config.train, words["threads"].format(count=config.train.threads)
     facts[words["strategy"]] = (
-        f"{config.strategy.name}, {config.train.epochs} × {config.train.batch_size}, "
-        f"{config.train.learning_rate:g}, {config.train.precision}, {config.train.threads} threads"
+        f"{config.strategy.name}, {train.epochs} × {train.batch_size}, "
+        f"{train.learning_rate:g}, {train.precision}, {threads}"
     )
     facts[words["seeds"]] = f"train.seed {config.train.seed}, data.split_seed {config.data.split_seed}"
     for split, table in rows.splits.items():
         facts[f"{words['data']}: {split}"] = f"{len(table):,} · {table.source} · {table.fingerprint[:16]}"
     facts[words["language"]] = f"{rows.language.language} ({rows.language.share:.0%})"
-    facts[words["machine"]] = f"{manifest['hardware']['cpu']}, {manifest['hardware']['usable_cores']} cores"
+    cores = words["cores"].format(count=manifest["hardware"]["usable_cores"])
+    facts[words["machine"]] = f"{manifest['hardware']['cpu']}, {cores}"
     facts[words["versions"]] = ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())
     return facts
 
@@ -128,7 +130,7 @@ def write_story(story: Story) -> str:
         title=story.store.path.name,
         verdict=said,
         headline=story.headline,
-        baselines=story.measured.baselines,
+        baselines=named_baselines(story.measured, story.language),
         sections=story.sections(),
         findings=story.gate.findings,
         rows=story.gate.rows,
@@ -166,7 +168,7 @@ def _card(story: Story, said: str) -> ModelCard:
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
         provenance={"model": source.provenance, "sha256": source.sha256, "licence": source.license},
-        baselines=story.measured.baselines,
+        baselines=named_baselines(story.measured, "en"),
         labels=labels,
         data=_data_facts(story.rows),
         rows=story.gate.rows,
