@@ -108,6 +108,12 @@ def test_templates_and_label_names_become_words() -> None:
     ]
 
 
+def test_a_temperature_without_effect_is_refused() -> None:
+    with pytest.raises(UserError, match="softmax") as error:
+        build_strategy("contrastive", {"temperature": 0.05})
+    assert error.value.where == "strategy.temperature"
+
+
 def test_contrastive_takes_what_labels_say() -> None:
     strategy: Any = build_strategy("contrastive", {"descriptions": {"0": ["awful", "bad"]}})
     assert strategy.label_texts(["0", "1", "very_good", "好评"]) == [["awful", "bad"], [], ["very good"], ["好评"]]

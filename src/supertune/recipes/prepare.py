@@ -10,7 +10,7 @@ from supertune.console import Console
 from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
-from supertune.recipes.rows import FEW_SHOT, LoadedRows, load_rows
+from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
 from supertune.tasks import ClassificationTask
 
@@ -59,7 +59,7 @@ def prepare(
     rows = load_rows(config, data, console)
     console.heading("Model")
     start = prepare_start(config, rows, console)
-    if start.strategy.name not in FEW_SHOT and rows.shares[1] < config.data.split[1]:
+    if not isinstance(start.strategy, LearnsBySimilarity) and rows.shares[1] < config.data.split[1]:
         # What was chosen needs validation rows after all.
         rows = load_rows(config.with_values({"strategy.name": start.strategy.name}), data, console)
         start = replace(start, config=start.config.with_values({"data.split": list(rows.shares)}))

@@ -11,7 +11,7 @@ import numpy as np
 
 from supertune.config import Config, DataConfig
 from supertune.console import Console
-from supertune.contracts import Columns
+from supertune.contracts import Columns, LearnsBySimilarity
 from supertune.data import (
     Table,
     complete_splits,
@@ -23,11 +23,11 @@ from supertune.data import (
 )
 from supertune.errors import UserError
 from supertune.language import LanguageGuess, guess_language, is_blank
+from supertune.strategies import build_strategy
 
 _FOR_LANGUAGE = 4000
 """Rows looked at to tell the language, spread over the training rows."""
 
-FEW_SHOT = ("contrastive", "auto")
 FEW_ROWS = 50
 """Rows per label, on average, below which few-shot strategies hold no validation rows back."""
 
@@ -173,9 +173,10 @@ def split_shares(config: Config, given: Mapping[str, Table], per_label: float) -
     They train for a fixed number of steps, and a tenth of eight rows says nothing of when to stop.
     """
     shares = config.data.split
-    if config.strategy.name not in FEW_SHOT or "validation" in given or shares != DataConfig().split:
+    if "validation" in given or shares != DataConfig().split or per_label >= FEW_ROWS:
         return shares
-    if per_label >= FEW_ROWS:
+    name = config.strategy.name
+    if name != "auto" and not isinstance(build_strategy(name, {}), LearnsBySimilarity):
         return shares
     train, validation, test = shares
     return [train + validation, 0.0, test]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 import numpy as np
 
 from supertune.contracts import FloatArray, IntArray, ParameterGroup
+from supertune.errors import UserError
 from supertune.strategies.encoder_head import EncoderHeadStrategy
 from supertune.strategies.labels import Descriptions, label_texts
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _INVERSE_REGULARISATION = 10.0
 """scikit-learn's C of the head."""
+_TEMPERATURE = 0.1
+"""That of Khosla et al. 2020, section 4."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,24 @@ class ContrastiveStrategy(EncoderHeadStrategy):
     """
 
     similarity: Literal["cosine", "softmax"] = "cosine"
-    temperature: float = 0.1
+    temperature: float = _TEMPERATURE
     descriptions: Descriptions = field(default_factory=dict)
 
     name = "contrastive"
     normalised: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check that the settings mean something together.
+
+        Raises:
+            UserError: They do not.
+        """
+        if self.similarity != "softmax" and self.temperature != _TEMPERATURE:
+            raise UserError(
+                "means something for softmax only",
+                where="strategy.temperature",
+                fix="leave it out, or --set strategy.similarity=softmax",
+            )
 
     def prepare(self, model: PreTrainedModel) -> PreTrainedModel:
         """The model's body under a linear head, which no gradient reaches, and without its pooler."""
