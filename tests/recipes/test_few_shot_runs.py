@@ -179,7 +179,7 @@ def test_zero_shot_models_of_every_kind_are_read_back_and_need_no_supertune(
     for row in kept:
         (answer,) = supertune.load_run(run.path).predict([row["text"]])
         assert answer["scores"] == pytest.approx(row["scores"], abs=1e-5)
-    for row, scores in zip(kept, plain_answers(run, [row["text"] for row in kept]), strict=True):
+    for row, scores in zip(kept, plain_answers(run.path / "model", [row["text"] for row in kept]), strict=True):
         assert scores == pytest.approx(row["scores"], abs=1e-4)
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from supertune.console import Console
 from supertune.errors import SupertuneError, UserError
-from supertune.files import explained
+from supertune.files import explained, write_text
 from supertune.recipes.predict import open_trained
 from supertune.recipes.saved import write_whole
+from supertune.recipes.story import usage_code
+from supertune.runs import recoded_card
 from supertune.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -52,6 +54,12 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
     if not difference <= _TOLERANCE:
         raise SupertuneError(f"the merged model differs by {difference:g} in its outputs; please report this")
     write_whole(merged, saved, out)
+    card = store.model_folder / "README.md"
+    if card.exists():
+        lines = STRATEGIES["full"]().load_lines(saved.task.head().auto_class)
+        why = f"A {strategy.name} adapter is merged into the weights here: this is a whole model."
+        code = usage_code(lines, saved.max_length)
+        write_text(out / "README.md", recoded_card(card.read_text(encoding="utf-8"), code, why))
     console.say(f"whole model: {out} (outputs within {difference:.1e} of the adapter's)")
     return {"run": str(run), "out": str(out), "strategy": strategy.name, "max_difference": difference}
 

@@ -201,11 +201,21 @@ def _plain_code(story: Story) -> str:
     base = f"base = {json.dumps(str(source.folder) if source.origin == 'folder' else source.name)}\n"
     if source.origin == "embedded":
         base = f'from supertune.models import resolve\n\nbase = resolve("{source.name}").folder  # or a copy of it\n'
+    return usage_code((base if strategy.adapter else "") + lines, start.max_length)
+
+
+def usage_code(lines: str, max_length: int) -> str:
+    """Python lines that open a classifier and ask it.
+
+    Args:
+        lines: What makes ``tokenizer`` and ``model``.
+        max_length: Tokens per text.
+    """
     return f"""\
 import torch
-{base if strategy.adapter else ""}{lines}
+{lines}
 texts = ["one text", "another text"]
-batch = tokenizer(texts, truncation=True, max_length={start.max_length}, padding=True, return_tensors="pt")
+batch = tokenizer(texts, truncation=True, max_length={max_length}, padding=True, return_tensors="pt")
 with torch.no_grad():
     probabilities = model(**batch).logits.softmax(-1)
 labels = [model.config.id2label[int(index)] for index in probabilities.argmax(-1)]

@@ -1,6 +1,6 @@
 """Runs: the directory that a training run leaves behind, its report and its model card."""
 
-from supertune.runs.card import ModelCard, model_card
+from supertune.runs.card import ModelCard, model_card, recoded_card
 from supertune.runs.course import Course, Curves, event_loss, number, smoothed_loss
 from supertune.runs.events import EventTail, current_events, event_row
 from supertune.runs.manifest import Status
@@ -44,6 +44,7 @@ __all__ = [
     "plain_number",
     "prediction_row",
     "progress_report",
+    "recoded_card",
     "render_report",
     "score_text",
     "smoothed_loss",

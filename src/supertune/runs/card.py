@@ -97,6 +97,23 @@ def model_card(card: ModelCard) -> str:
     return f"---\n{_front_matter(card)}---\n\n{body.rstrip()}\n"
 
 
+def recoded_card(card: str, transformers_code: str, why: str) -> str:
+    """The card of a model for the same model in another form, which plain transformers opens otherwise.
+
+    Args:
+        card: As `model_card` made it.
+        transformers_code: Lines that load and use the other form, relative to its folder.
+        why: A sentence on how the one became the other.
+    """
+    before, heading, rest = card.partition("## How to load it\n")
+    after = rest.partition("## Training data\n")[2]
+    if not after:
+        # Somebody has written a card of their own, which says nothing that is known here.
+        return card
+    told = f"{why}\n\nWith plain transformers, in this folder:\n\n{_fenced(transformers_code, 'python')}\n\n"
+    return f"{before}{heading}\n{told}## Training data\n{after}"
+
+
 def _front_matter(card: ModelCard) -> str:
     metrics = dict.fromkeys(_HUB_METRICS[base] for name in card.scores if (base := _base(name)) in _HUB_METRICS)
     languages = [code for code in card.languages if code != "und"]
