@@ -79,7 +79,7 @@ def test_a_text_that_is_the_description_gets_its_label() -> None:
     strategy: Any = build_strategy("zero-shot", {"descriptions": {"bad": ["awful", "no good"]}})
     words = Words({"awful": [7, 8], "no good": [9, 10, 11], "very good": [20, 21], "neither nor": [30, 31]})
     model = strategy.prepare(classifier("bert"))
-    strategy.read_labels(model, words, NAMES)
+    strategy.read_labels(model, words, NAMES, scale=20.0)
     assert words.asked == ["awful", "no good", "very good", "neither nor"]
     for label, text in enumerate((None, "very good", "neither nor")):
         if text:
@@ -94,7 +94,7 @@ def test_no_description_is_cut() -> None:
     strategy: Any = build_strategy("zero-shot", {"descriptions": {"bad": ["bad", "bad, bad, bad"]}})
     words = Words({"bad": [7], "bad, bad, bad": [7] * 17})
     with pytest.raises(UserError, match="has 17 tokens, and the model reads 16: 'bad, bad, bad'") as error:
-        strategy.read_labels(strategy.prepare(classifier("bert")), words, NAMES)
+        strategy.read_labels(strategy.prepare(classifier("bert")), words, NAMES, scale=20.0)
     assert error.value.where == "strategy.descriptions"
 
 
@@ -187,7 +187,7 @@ def test_an_entailment_model_reads_the_labels_behind_the_text(tmp_path: Path) ->
     strategy: Any = build_strategy("zero-shot", {"descriptions": {"bad": ["bad", "neither nor"]}})
     assert strategy.head(Head("AutoModelForSequenceClassification", {"num_labels": 2}), judge.config).config == {}
     model = strategy.prepare(judge)
-    strategy.read_labels(model, Pairs(KNOWN), NAMES)
+    strategy.read_labels(model, Pairs(KNOWN), NAMES, scale=20.0)
     with torch.no_grad():
         found = model(**texts()).logits
         for row, text in enumerate(([1, 20, 21, 22, 2], [1, 30, 2])):
@@ -222,7 +222,7 @@ def test_a_decoder_weighs_the_labels_words_against_their_own_probability(tmp_pat
         == "AutoModelForCausalLM"
     )
     model = strategy.prepare(writer)
-    strategy.read_labels(model, Plain(known), NAMES)
+    strategy.read_labels(model, Plain(known), NAMES, scale=20.0)
 
     def log_probability(text: list[int], words: list[int]) -> float:
         shares = writer(torch.tensor([text + words])).logits[0].log_softmax(-1)
@@ -253,4 +253,4 @@ def test_a_tokenizer_that_puts_the_second_text_elsewhere_is_refused() -> None:
     judge = build("bert", num_labels=2, id2label=judged, architectures=["BertForSequenceClassification"]).eval()
     strategy: Any = build_strategy("zero-shot", {})
     with pytest.raises(UserError, match="does not put a second text behind the first"):
-        strategy.read_labels(strategy.prepare(judge), Swapped(KNOWN), NAMES)
+        strategy.read_labels(strategy.prepare(judge), Swapped(KNOWN), NAMES, scale=20.0)

@@ -276,8 +276,16 @@ class ReadsLabels(Protocol):
         """Python lines that make ``tokenizer`` and ``model`` from the folder that ``model`` was saved to."""
         ...
 
-    def read_labels(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
+    def read_labels(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], *, scale: float
+    ) -> None:
         """Make the model answer for these labels, in index order.
+
+        Args:
+            model: As the strategy prepared it.
+            tokenizer: Its tokenizer.
+            labels: What they are called.
+            scale: What cosines are multiplied by before the softmax, where the model compares vectors.
 
         Raises:
             UserError: It is not known what a label means.

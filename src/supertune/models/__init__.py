@@ -56,6 +56,8 @@ REGISTRY: dict[str, Entry] = {
         hub_id="intfloat/multilingual-e5-small",
         advice="For Chinese and about a hundred other languages, or several at once; the default for all but English.",
         provide=provide_e5,
+        # Wang et al. 2024, "Multilingual E5 text embeddings", section 2: a temperature of 0.01.
+        similarity_scale=100.0,
     ),
     "gemma-270m": Entry(
         name="gemma-270m",

@@ -59,6 +59,7 @@ def provide_minilm(entry: Entry) -> ModelSource:
         provenance=f"{entry.hub_id}, from the installed package {package}, unchanged.",
         origin="embedded",
         max_positions=entry.max_positions,
+        similarity_scale=entry.similarity_scale,
     )
 
 
@@ -81,6 +82,7 @@ def provide_e5(entry: Entry) -> ModelSource:
         "stored as float32.",
         origin="embedded",
         max_positions=entry.max_positions,
+        similarity_scale=entry.similarity_scale,
     )
 
 

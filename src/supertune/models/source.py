@@ -11,6 +11,10 @@ Kind = Literal["encoder", "decoder"]
 Origin = Literal["embedded", "folder", "hub"]
 
 
+SIMILARITY_SCALE = 20.0
+"""That of sentence-transformers' multiple-negatives ranking loss, with which all-MiniLM and most others were trained."""
+
+
 @dataclass(frozen=True)
 class ModelSource:
     """A model that was found and checked: a folder that plain transformers opens, and where it comes from.
@@ -25,6 +29,7 @@ class ModelSource:
         max_positions: Most tokens of one text that it can take, special tokens included.
         trust_remote_code: True when the user asked for the code beside the weights to be run.
         allow_pickle: True when the user asked for pickled weights to be read.
+        similarity_scale: See `Entry`; that of most sentence encoders where nothing is known.
     """
 
     name: str
@@ -36,6 +41,7 @@ class ModelSource:
     max_positions: int
     trust_remote_code: bool = False
     allow_pickle: bool = False
+    similarity_scale: float = SIMILARITY_SCALE
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Entry:
         hub_id: The original on the Hugging Face hub.
         advice: One sentence: when to use it.
         provide: Finds it on this machine (importing it first where needed); None while no task can use it.
+        similarity_scale: What cosines of its vectors were multiplied by before the softmax that it learned from: how
+            far apart they are for it.
     """
 
     name: str
@@ -65,3 +73,4 @@ class Entry:
     hub_id: str
     advice: str
     provide: Callable[[Entry], ModelSource] | None = None
+    similarity_scale: float = SIMILARITY_SCALE

@@ -94,7 +94,8 @@ def answering_model(
     opened = load_with_head(source, base_head(strategy, task, source), pad_token_id=tokenizer.pad_token_id)
     model = strategy.prepare(opened)
     model.train(False)
-    strategy.read_labels(model, tokenizer, list(task.head().config["id2label"].values()))
+    names = list(task.head().config["id2label"].values())
+    strategy.read_labels(model, tokenizer, names, scale=source.similarity_scale)
     return model
 
 

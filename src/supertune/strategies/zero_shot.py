@@ -27,10 +27,6 @@ from supertune.strategies.labels import Descriptions, label_texts
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-_SCALE = 20.0
-"""Cosines are multiplied by this before the softmax: what sentence encoders such as all-MiniLM were trained with
-(sentence-transformers' multiple-negatives ranking loss)."""
-
 
 @dataclass(frozen=True)
 class ZeroShotStrategy(EncoderHeadStrategy):
@@ -91,8 +87,10 @@ class ZeroShotStrategy(EncoderHeadStrategy):
         """None."""
         return []
 
-    def read_labels(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str]) -> None:
-        """Tell the model what the labels mean; for an encoder the head's product becomes twenty times the cosine.
+    def read_labels(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], *, scale: float
+    ) -> None:
+        """Tell the model what the labels mean; for an encoder the head's product becomes the cosine times ``scale``.
 
         Raises:
             UserError: A description is of no label, a label is a number without one, or the template has no place
@@ -118,7 +116,7 @@ class ZeroShotStrategy(EncoderHeadStrategy):
                 vectors = opened.embed(encoded["input_ids"], encoded["attention_mask"])
                 rows.append(torch.nn.functional.normalize(vectors.mean(0), dim=0))
         with torch.no_grad():
-            opened.classifier.weight.copy_(_SCALE * torch.stack(rows))
+            opened.classifier.weight.copy_(scale * torch.stack(rows))
             opened.classifier.bias.zero_()
 
     def lines_of(self, model: PreTrainedModel) -> str:
