@@ -72,7 +72,7 @@ class Size:
     """How much is trained on.
 
     Attributes:
-        rows: Training rows.
+        rows: Training rows; 0 for all that validation leaves.
         validation: Validation rows.
         epochs: Of the base; what ``auto`` stands for with so many rows.
     """
@@ -283,7 +283,7 @@ def draw(folder: Path, seed: int, size: Size) -> dict[str, list[dict[str, str]]]
     pool = list({row["text"]: row for row in read(folder / "train.jsonl") if row["text"] not in known}.values())
     train, validation = train_test_split(
         pool,
-        train_size=size.rows,
+        train_size=size.rows or len(pool) - size.validation,
         test_size=size.validation,
         random_state=seed,
         stratify=[row["label"] for row in pool],

@@ -1,4 +1,4 @@
-"""Few rows per label: ours beside SetFit, on the same drawn rows of SST-2 and TREC, with the same body.
+"""Few rows per label: ours beside SetFit, on the same drawn rows of SST-2, TREC and waimai, with the same body.
 
 Usage: SUPERTUNE_DATA=folder python benchmarks/few_shot.py [--shots 8,64] [--draws 15,3] [--sets trec,sst2]
        [--methods contrastive,setfit] [--set KEY=VALUE ...] [--threads N] [--out runs/few-shot] [--memory] [--table]
@@ -13,6 +13,7 @@ SetFit is not among the dependencies: ``make bench-few-shot`` installs it.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -26,7 +27,10 @@ from typing import Any
 import numpy as np
 
 SETS = ("sst2", "trec")
-MODEL = "minilm"
+MODELS = {"sst2": "minilm", "trec": "minilm", "waimai": "e5-multilingual"}
+WAIMAI = "waimai_10k.csv"
+WAIMAI_TEST = 2_000
+"""Rows of the one file of waimai that are scored, drawn with seed 0."""
 MEANINGS: dict[str, dict[str, str]] = {
     "sst2": {"negative": "This film is bad.", "positive": "This film is good."},
     "trec": {
@@ -37,6 +41,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "LOC": "Where is the place, city or country?",
         "NUM": "How many, how much, how long, or when: which number or date?",
     },
+    "waimai": {"bad": "这家外卖很差。", "good": "这家外卖很好。"},
 }
 """What the labels mean, for ``zero-shot``: written once from the labels' definitions, and not tried on test rows."""
 
@@ -58,11 +63,12 @@ def main() -> int:
     """Train what is missing, and print the table; skip with a word when data or SetFit are not there."""
     options = parse()
     if options.child:
-        print(json.dumps(setfit(Path(options.child), options.seed)))
+        print(json.dumps(setfit(Path(options.child), MODELS[options.sets[0]], options.seed)))
         return 0
     data = Path(os.environ.get("SUPERTUNE_DATA", ""))
-    if not all((data / name).is_dir() for name in options.sets):
-        print(f"skipped: set SUPERTUNE_DATA to the folder with {' and '.join(f'{name}/' for name in options.sets)}")
+    places = [WAIMAI if name == "waimai" else f"{name}/" for name in options.sets]
+    if not all((data / place).exists() for place in places):
+        print(f"skipped: set SUPERTUNE_DATA to the folder with {' and '.join(places)}")
         return 0
     if options.memory:
         memory(data / "sst2", options)
@@ -79,7 +85,7 @@ def main() -> int:
     ]
     known = [{key: row[key] for key in wanted[0]} for row in found]
     for run in [] if options.table else [run for run in wanted if run not in known]:
-        result = {**run, **trained(run, data / run["data"], options.threads)}
+        result = {**run, **trained(run, data, options.threads)}
         found.append(result)
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(result) + "\n")
@@ -94,6 +100,17 @@ def main() -> int:
 def turned(methods: list[str], by: int) -> list[str]:
     """The methods in turns: each is first as often as the others."""
     return methods[by % len(methods) :] + methods[: by % len(methods)]
+
+
+def rows_of(data: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows to draw from, and rows to score."""
+    if name != "waimai":
+        return read(data / name / "train.jsonl"), read(data / name / "test.jsonl")
+    with (data / WAIMAI).open(encoding="utf-8-sig", newline="") as stream:
+        texts = {row["review"]: "good" if row["label"] == "1" else "bad" for row in csv.DictReader(stream)}
+    rows = [{"text": text, "label": label} for text, label in texts.items()]
+    order = np.random.default_rng(0).permutation(len(rows))
+    return [rows[index] for index in order[WAIMAI_TEST:]], [rows[index] for index in order[:WAIMAI_TEST]]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -121,11 +138,13 @@ def trained(run: dict[str, Any], data: Path, threads: int | None) -> dict[str, A
     """What one training came to."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        write(drawn(read(data / "train.jsonl"), run["shots"], run["draw"]), folder / "train.jsonl")
-        write(read(data / "test.jsonl"), folder / "test.jsonl")
+        rows, test = rows_of(data, run["data"])
+        write(drawn(rows, run["shots"], run["draw"]), folder / "train.jsonl")
+        write(test, folder / "test.jsonl")
         environment = {**os.environ, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
         if run["method"] == "setfit":
             command = [sys.executable, __file__, "--child", str(folder), "--seed", str(run["draw"])]
+            command += ["--sets", run["data"]]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
             found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
             return found
@@ -135,7 +154,7 @@ def trained(run: dict[str, Any], data: Path, threads: int | None) -> dict[str, A
         if run["method"] == "zero-shot":
             settings.append(f"strategy.descriptions={json.dumps(MEANINGS[run['data']])}")
         command = [sys.executable, "-m", "supertune", "train", str(folder / "train.jsonl"), "--quiet", "--json"]
-        command += ["--test", str(folder / "test.jsonl"), "--model", MODEL, "--strategy", run["method"]]
+        command += ["--test", str(folder / "test.jsonl"), "--model", MODELS[run["data"]], "--strategy", run["method"]]
         command += ["--seed", str(run["draw"]), "--out", str(folder / "run")]
         command += [part for setting in settings for part in ("--set", setting)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -151,7 +170,7 @@ def trained(run: dict[str, Any], data: Path, threads: int | None) -> dict[str, A
         }
 
 
-def setfit(folder: Path, seed: int) -> dict[str, float]:
+def setfit(folder: Path, body: str, seed: int) -> dict[str, float]:
     """SetFit on the rows of the folder."""
     import torch
     from datasets import Dataset
@@ -163,7 +182,7 @@ def setfit(folder: Path, seed: int) -> dict[str, float]:
     torch.set_num_threads(int(threads) if threads else len(os.sched_getaffinity(0)))
     train, test = (read(folder / f"{split}.jsonl") for split in ("train", "test"))
     names = sorted({row["label"] for row in train})
-    model = SetFitModel.from_pretrained(str(resolve(MODEL).folder))
+    model = SetFitModel.from_pretrained(str(resolve(body).folder))
     rows = Dataset.from_list([{"text": row["text"], "label": names.index(row["label"])} for row in train])
     arguments = TrainingArguments(
         output_dir=str(folder / "setfit"), num_iterations=20, seed=seed, report_to="none", save_strategy="no"
@@ -203,7 +222,7 @@ def memory(data: Path, options: argparse.Namespace) -> None:
             write(read(data / "dev.jsonl"), folder / "test.jsonl")
             command = [sys.executable, "-m", "supertune", "train", str(folder / "train.jsonl"), "--quiet", "--json"]
             command += ["--test", str(folder / "test.jsonl"), "--validation", str(folder / "test.jsonl")]
-            command += ["--model", MODEL, "--strategy", "contrastive", "--out", str(folder / "run")]
+            command += ["--model", MODELS["sst2"], "--strategy", "contrastive", "--out", str(folder / "run")]
             for setting in [*options.settings, "train.epochs=1", "evaluate.baselines=false", "data.allow=[leakage]"]:
                 command += ["--set", setting]
             child = subprocess.Popen(command, stdout=subprocess.DEVNULL)

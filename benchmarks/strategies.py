@@ -1,12 +1,14 @@
 """Every strategy on the same rows of SST-2 and TREC: accuracy, what is trained, time, memory and bytes saved.
 
 Usage: SUPERTUNE_DATA=folder python benchmarks/strategies.py [--rows 1500] [--validation 500] [--seeds 3]
-       [--only STRATEGY,...] [--sets trec,sst2] [--rates 1e-3,1e-2] [--threads N] [--out runs/strategies] [--table]
+       [--only STRATEGY,...] [--sets trec,sst2] [--rates 1e-3,1e-2] [--passes 1,3] [--threads N]
+       [--out runs/strategies] [--table]
 
 Each training is the real ``supertune train`` in a process of its own, so that its memory is its own. What
 OUT/strategies.jsonl holds is not trained again. With ``--rates`` every strategy is tried at those rates instead of its
-own: defaults are chosen by the validation columns, never by the test rows. Memory is the highest resident one, pages of
-the frozen layers' file included.
+own, with ``--passes`` for that many times the usual epochs: defaults are chosen by the validation columns, never by the
+test rows. ``--rows 0`` takes all rows that ``--validation`` leaves. Memory is the highest resident one, pages of the
+frozen layers' file included.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from ablation_runs import MODEL, SETS, Size, draw
+from few_shot import MEANINGS
 from supertune.files import write_jsonl
+from supertune.recipes.start import auto_epochs
 from supertune.strategies import STRATEGIES
 
 
@@ -39,10 +43,11 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     wanted = [
-        {"data": name, "strategy": strategy, "rate": rate, "seed": seed, "rows": options.rows}
+        {"data": name, "rows": options.rows, "strategy": strategy, "rate": rate, "passes": passes, "seed": seed}
         for seed in range(options.seeds)
-        for rate in options.rates
         for strategy in options.only
+        for rate in options.rates or [STRATEGIES[strategy]().default_learning_rate()]
+        for passes in options.passes or [STRATEGIES[strategy]().passes]
         for name in options.sets
     ]
     known = [{key: row[key] for key in wanted[0]} for row in found]
@@ -53,7 +58,7 @@ def main() -> int:
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(result) + "\n")
         told = f"validation {result['validation']:.3f}, test {result['test']:.3f}, {result['seconds']:.0f} s"
-        which = f"{run['data']} {run['strategy']} {run['rate'] or ''} seed {run['seed']}"
+        which = f"{run['data']} {run['strategy']} at {run['rate']:g}, {result['epochs']} epochs, seed {run['seed']}"
         print(f"{which}: {told} ({done} of {len(missing)})", flush=True)
     print_table([row for row in found if {key: row[key] for key in wanted[0]} in wanted])
     return 0
@@ -63,11 +68,15 @@ def trained(run: dict[str, Any], data: Path, options: argparse.Namespace) -> dic
     """What one training came to."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for split, rows in draw(data / run["data"], run["seed"], Size(run["rows"], options.validation, 0)).items():
+        splits = draw(data / run["data"], run["seed"], Size(run["rows"], options.validation, 0))
+        for split, rows in splits.items():
             write_jsonl(folder / f"{split}.jsonl", rows)
         settings = {"evaluate.baselines": "false", "train.checkpoint_every": "0", "train.restarts": "0"}
-        if run["rate"] is not None:
+        if run["strategy"] == "zero-shot":
+            settings["strategy.descriptions"] = json.dumps(MEANINGS[run["data"]])
+        else:
             settings["train.learning_rate"] = str(run["rate"])
+            settings["train.epochs"] = str(auto_epochs(len(splits["train"]), 16, run["passes"]))
         if options.threads:
             settings["train.threads"] = str(options.threads)
         command = [sys.executable, "-m", "supertune", "train", str(folder / "train.jsonl"), "--quiet", "--json"]
@@ -104,8 +113,10 @@ def trained(run: dict[str, Any], data: Path, options: argparse.Namespace) -> dic
 
 COLUMNS = (
     "set",
+    "rows",
     "strategy",
     "rate",
+    "epochs",
     "validation",
     "log loss",
     "test, mean (s.d.)",
@@ -120,9 +131,9 @@ COLUMNS = (
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One line per set, strategy and rate."""
-    groups: dict[tuple[str, int, float], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, int, int, float, float], list[dict[str, Any]]] = {}
     for row in rows:
-        key = (row["data"], list(STRATEGIES).index(row["strategy"]), row["rate"] or 0.0)
+        key = (row["data"], row["rows"], list(STRATEGIES).index(row["strategy"]), row["rate"], row["passes"])
         groups.setdefault(key, []).append(row)
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for _, found in sorted(groups.items()):
@@ -136,8 +147,10 @@ def cells(found: list[dict[str, Any]]) -> tuple[str, ...]:
     spread = statistics.stdev(row["test"] for row in found) if len(found) > 1 else 0.0
     return (
         first["data"],
+        str(first["rows"] or "all"),
         first["strategy"],
-        f"{first['rate']:g}" if first["rate"] else "own",
+        f"{first['rate']:g}" if first["epochs"] else "–",
+        str(first["epochs"]),
         f"{100 * means['validation']:.1f}",
         f"{means['log_loss']:.3f}",
         f"{100 * means['test']:.1f} ({100 * spread:.1f})",
@@ -166,13 +179,19 @@ def parse() -> argparse.Namespace:
 
         return split
 
+    def numbers(text: str) -> list[float]:
+        return [float(part) for part in text.split(",")]
+
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--validation", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", type=among(STRATEGIES), default=list(STRATEGIES), metavar="STRATEGY,...")
     parser.add_argument("--sets", type=among(SETS), default=list(SETS), metavar="SET,...")
-    parser.add_argument("--rates", type=lambda text: [float(part) for part in text.split(",")], default=[None])
+    parser.add_argument("--rates", type=numbers, default=[], help="instead of each strategy's own")
+    parser.add_argument(
+        "--passes", type=numbers, default=[], help="times the usual epochs; each strategy's own if not given"
+    )
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--out", type=Path, default=Path("runs/strategies"))
     parser.add_argument("--table", action="store_true", help="write only the table")
