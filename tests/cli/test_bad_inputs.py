@@ -20,6 +20,7 @@ import bad_data
 import bad_surroundings
 import pytest
 from bad_inputs import ROWS, Case, Materials, write_tiny_model
+from warm_processes import Done, WarmProcesses
 
 CASES = (*bad_data.CASES, *bad_surroundings.CASES)
 SUPERTUNE = (sys.executable, "-c", "from supertune.cli import main; main()")
@@ -31,7 +32,7 @@ LEFT_OVERS = (".partial", ".old")
 class Outcome:
     """What a case left: the process's answer, and SHA-256 of every file before and after."""
 
-    done: subprocess.CompletedProcess[bytes]
+    done: Done
     folder: Path
     before: dict[str, str]
     after: dict[str, str]
@@ -66,8 +67,10 @@ def outcomes(request: pytest.FixtureRequest, place: Path, materials: Materials) 
         for item in request.session.items
         if hasattr(item, "callspec") and isinstance(item.callspec.params.get("case"), Case)
     ]
-    with ThreadPoolExecutor(max(2, (os.cpu_count() or 2))) as pool:
-        yield {case.name: pool.submit(carry_out, case, place / case.name, materials) for case in chosen}
+    warm = place / "warm"
+    warm.mkdir()
+    with WarmProcesses(warm) as processes, ThreadPoolExecutor(max(2, (os.cpu_count() or 2))) as pool:
+        yield {case.name: pool.submit(carry_out, case, place / case.name, materials, processes) for case in chosen}
         pool.shutdown(cancel_futures=True)
 
 
@@ -79,7 +82,7 @@ def environment(cache_parent: Path, **more: str) -> dict[str, str]:
     return {**inherited, **hub, **cache, **more}
 
 
-def carry_out(case: Case, folder: Path, materials: Materials) -> Outcome:
+def carry_out(case: Case, folder: Path, materials: Materials, processes: WarmProcesses) -> Outcome:
     folder.mkdir()
     for name, content in case.files.items():
         path = folder / name
@@ -92,20 +95,31 @@ def carry_out(case: Case, folder: Path, materials: Materials) -> Outcome:
             case.prepare(folder, materials)
         before = digests(folder) | digests(materials.run)
         named = {"tiny": str(materials.tiny), "run": str(materials.run), "silent": materials.silent}
+        arguments = [*case.arguments.format_map(named).split(), "--json"]
         variables = {name: value.format_map(named) for name, value in case.environment.items()}
-        done = subprocess.run(
-            [*(NOBODY if case.nobody else ()), *SUPERTUNE, *case.arguments.format_map(named).split(), "--json"],
-            cwd=folder,
-            env=environment(folder, **variables),
-            input=case.stdin,
-            capture_output=True,
-            timeout=120,
-        )
+        if case.nobody or case.stdin or variables:
+            done = begun_cold(case, arguments, folder, variables)
+        else:
+            own = {"SUPERTUNE_CACHE": str(folder / "cache")}
+            done = processes.start(*arguments, cwd=folder, environment=own).wait(120)
         manifest, events = record(folder / case.failed) if case.failed else ({}, [])
         return Outcome(done, folder, before, digests(folder) | digests(materials.run), manifest, events)
     finally:
         if case.disk:
             subprocess.run(["umount", "-l", folder / "disk"], check=True)
+
+
+def begun_cold(case: Case, arguments: list[str], folder: Path, variables: dict[str, str]) -> Done:
+    """The answer of an ordinary process; libraries look at variables when they are imported."""
+    ended = subprocess.run(
+        [*(NOBODY if case.nobody else ()), *SUPERTUNE, *arguments],
+        cwd=folder,
+        env=environment(folder, **variables),
+        input=case.stdin,
+        capture_output=True,
+        timeout=120,
+    )
+    return Done(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
 def record(run: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -148,11 +162,11 @@ def test_bad_input(case: Case, request: pytest.FixtureRequest) -> None:
     check_files(case, outcome)
 
 
-def check_answer(case: Case, done: subprocess.CompletedProcess[bytes]) -> None:
+def check_answer(case: Case, done: Done) -> None:
     """The right exit code, nothing on standard output, and one message that names what is wrong and what to do."""
-    said = done.stderr.decode()
-    assert done.returncode == case.code, said
-    assert done.stdout == b"", "standard output is for results"
+    said = done.said
+    assert done.code == case.code, said
+    assert done.printed == "", "standard output is for results"
     assert "Traceback" not in said
     assert "Warning:" not in said, "a library speaks to the user"
     lines = said.splitlines()
