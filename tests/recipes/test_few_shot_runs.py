@@ -22,6 +22,7 @@ from supertune.recipes import advise
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.estimate import dry_run
 from supertune.recipes.head import MOST_ROWS, head_rows
+from supertune.recipes.rows import load_rows
 from supertune.strategies.own_weights import quiet_saving
 
 QUICK = {**SETTINGS, "train.epochs": 6, "train.learning_rate": 0.003}
@@ -56,6 +57,15 @@ def test_few_rows_hold_none_back_for_validation(tmp_path: Path, tiny_encoder: Pa
     assert "validation" not in read(fit(tmp_path / "full", tiny_encoder, "auto"), "manifest.json")["data"]
 
 
+@pytest.mark.parametrize(
+    ("name", "count", "held"), [("contrastive", 480, 0), ("contrastive", 520, 52), ("full", 480, 48)]
+)
+def test_so_few_validation_rows_would_choose_by_chance(name: str, count: int, held: int) -> None:
+    config = Config().with_values({"data.text": ["text"], "data.label": "label", "strategy.name": name})
+    splits = load_rows(config, rows(count), Console(quiet=True)).splits
+    assert len(splits.get("validation", ())) == held
+
+
 def test_what_labels_mean_is_learned_like_rows(tmp_path: Path, tiny_encoder: Path) -> None:
     told = {"yes": ["a good film", "good"], "no": "一部很差的电影"}
     runs = {
@@ -72,7 +82,7 @@ def test_what_labels_mean_is_learned_like_rows(tmp_path: Path, tiny_encoder: Pat
 
 
 def test_enough_rows_are_validated_with_a_head_fitted_to_them(tmp_path: Path, tiny_encoder: Path) -> None:
-    run = fit(tmp_path, tiny_encoder, "contrastive", count=140, **{"train.epochs": 3})
+    run = fit(tmp_path, tiny_encoder, "contrastive", count=520, **{"train.epochs": 3})
     scores = [event["f1_macro"] for event in events(run, "validation")]
     assert len(scores) == 3
     assert max(scores) == 1.0

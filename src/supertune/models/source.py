@@ -12,7 +12,7 @@ Origin = Literal["embedded", "folder", "hub"]
 
 
 SIMILARITY_SCALE = 20.0
-"""That of sentence-transformers' multiple-negatives ranking loss, with which all-MiniLM and most others were trained."""
+"""That of sentence-transformers' multiple-negatives ranking loss, by which all-MiniLM and most others were trained."""
 
 
 @dataclass(frozen=True)

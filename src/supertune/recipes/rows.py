@@ -30,6 +30,8 @@ _FOR_LANGUAGE = 4000
 
 FEW_ROWS = 50
 """Rows per label, on average, below which few-shot strategies hold no validation rows back."""
+FEW_VALIDATION_ROWS = 50
+"""Validation rows below which they hold none back either: among fewer, which epoch is best is chance."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     if fractions[1] < config.data.split[1]:
         cut = (
             *cut,
-            f"fewer than {FEW_ROWS} rows per label: none are held back for validation, and all are learned from",
+            "too few rows to choose an epoch by: none are held back for validation, and all are learned from",
         )
     for announcement in cut:
         console.say(f"  {announcement}")
@@ -173,10 +175,14 @@ def split_shares(config: Config, given: Mapping[str, Table], per_label: float) -
     They train for a fixed number of steps, and a tenth of eight rows says nothing of when to stop.
     """
     shares = config.data.split
-    if "validation" in given or shares != DataConfig().split or per_label >= FEW_ROWS:
+    if "validation" in given or shares != DataConfig().split:
         return shares
-    name = config.strategy.name
-    if name != "auto" and not isinstance(build_strategy(name, {}), LearnsBySimilarity):
+    name, table = config.strategy.name, given["all"] if "all" in given else given.get("train", ())
+    few = per_label < FEW_ROWS
+    if name != "auto":
+        few = few or len(table) * shares[1] < FEW_VALIDATION_ROWS
+        few = few and isinstance(build_strategy(name, {}), LearnsBySimilarity)
+    if not few:
         return shares
     train, validation, test = shares
     return [train + validation, 0.0, test]
