@@ -59,7 +59,8 @@ def test_the_head_is_the_logistic_regression(classes: int, weights: list[float] 
     points, labels = embeddings(30, classes)
     weights = weights[:classes] if weights else None
     strategy.fit_head(model, points, labels, weights)
-    reference = LogisticRegression(C=10.0, max_iter=1000, class_weight=dict(enumerate(weights)) if weights else None)
+    weighted = dict(enumerate(weights)) if weights else None
+    reference = LogisticRegression(C=10 * classes**2 / 30, max_iter=1000, class_weight=weighted)
     expected = reference.fit(points, labels).predict_proba(points)
     with torch.no_grad():
         found = model.classifier(torch.from_numpy(points).float()).softmax(-1).numpy()

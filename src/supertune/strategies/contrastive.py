@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-_INVERSE_REGULARISATION = 10.0
-"""scikit-learn's C of the head."""
+_STRENGTH = 10.0
+"""scikit-learn's C of the head, times its rows, by its labels squared: by trial, decision 0013."""
 _TEMPERATURE = 0.1
 """That of Khosla et al. 2020, section 4."""
 
@@ -112,7 +112,9 @@ class ContrastiveStrategy(EncoderHeadStrategy):
         from sklearn.linear_model import LogisticRegression
 
         weights = None if class_weights is None else dict(enumerate(class_weights))
-        fitted = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=1000, class_weight=weights)
+        # All rows together weigh the same, however many they are: the encoder has parted them, and would be believed.
+        strength = _STRENGTH * len(np.unique(labels)) ** 2 / len(labels)
+        fitted = LogisticRegression(C=strength, max_iter=1000, class_weight=weights)
         fitted.fit(embeddings.astype(np.float64), labels)
         weight, bias = fitted.coef_, fitted.intercept_
         if len(weight) == 1:
