@@ -209,6 +209,14 @@ def test_what_needs_no_labelled_row_answers_as_a_run_does(kind: str, tmp_path: P
         assert answer["prediction"] == row["prediction"]
 
 
+@pytest.mark.parametrize("labels", ["refund", ["refund"], {"refund": "money", "delivery": [3]}, ["1", "2"], [3, 4]])
+def test_labels_that_are_none(labels: Any) -> None:
+    with pytest.raises(UserError) as error:
+        supertune.zero_shot(["where is my parcel"], labels)
+    assert error.value.where == "labels"
+    assert "refund,delivery" in (error.value.fix or "")
+
+
 def test_the_language_of_the_texts_chooses_the_model_that_reads_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

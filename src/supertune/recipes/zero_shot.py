@@ -142,7 +142,9 @@ def _check_labels(labels: Labels) -> None:
     wrong, names = "", list(labels)
     told = list(labels.values()) if isinstance(labels, Mapping) else names
     texts = [text for each in told for text in (each if isinstance(each, list | tuple) else [each])]
-    if len(names) < 2:
+    if isinstance(labels, str):
+        wrong = f"{labels!r} is one text and not a list of labels"
+    elif len(names) < 2:
         wrong = f"{len(names)} labels leave no choice"
     elif repeated := [name for name in names if names.count(name) > 1]:
         wrong = f"{repeated[0]!r} is there twice"
