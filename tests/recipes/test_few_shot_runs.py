@@ -289,7 +289,7 @@ def test_the_choice_is_said_and_written_down(tmp_path: Path, tiny_encoder: Path)
     few = fit(tmp_path / "few", tiny_encoder, "auto")
     assert read(few, "manifest.json")["strategy"]["name"] == "contrastive"
     assert "few" in read(few, "manifest.json")["strategy"]["why"]
-    many = fit(tmp_path / "many", tiny_encoder, "auto", count=140, **{"train.epochs": 1})
+    many = fit(tmp_path / "many", tiny_encoder, "auto", count=220, **{"train.epochs": 1})
     assert load_config(many.path / "config.yaml").strategy.name == "full"
 
 
@@ -299,6 +299,7 @@ def test_what_is_chosen() -> None:
 
     assert chosen(4 * 8) == "contrastive"
     assert chosen(4 * 8, encoder=False) == "full"
+    assert chosen(4 * 64) == "contrastive"
     assert chosen(4 * 500) == "full"
     assert chosen(4 * 500, parameters=400_000_000) == "lora", "7.2 of 10 GB"
     assert chosen(4 * 500, parameters=600_000_000, free=10**12) == "lora", "a large file for every task"

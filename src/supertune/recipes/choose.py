@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supertune.recipes.rows import FEW_ROWS
+from supertune.recipes.rows import CONTRASTIVE_ROWS
 
 BYTES_OF_FULL = 18
 """Bytes per weight that full fine-tuning holds: the weight, its two averages and its gradient in 32 bits, and its
@@ -29,7 +29,7 @@ class Choice:
 
 
 def choose_strategy(each: float, parameters: int | None, free: int | None, *, encoder: bool) -> Choice:
-    """What ``--strategy auto`` stands for. The border of 50 rows per label is a first guess, not measured yet.
+    """What ``--strategy auto`` stands for. See `CONTRASTIVE_ROWS` for the border.
 
     Args:
         each: Labelled rows per label, on average.
@@ -37,10 +37,10 @@ def choose_strategy(each: float, parameters: int | None, free: int | None, *, en
         free: Bytes of memory that are free; None where the system does not say.
         encoder: Whether the model gives out a text as vectors that look both ways.
     """
-    if encoder and each < FEW_ROWS:
+    if encoder and each < CONTRASTIVE_ROWS:
         return Choice(
             "contrastive",
-            f"{each:.0f} rows per label are few (below {FEW_ROWS}): pairs of texts say more than single labels",
+            f"{each:.0f} rows per label are few (below {CONTRASTIVE_ROWS}): pairs of texts say more than single labels",
         )
     if parameters and free is not None and BYTES_OF_FULL * parameters > MEMORY_SHARE * free:
         return Choice(
