@@ -73,6 +73,12 @@ CONFIGS = (
         ("labels", "3 is no text"),
         {"labels.json": '{"a": "x", "b": 3}'},
     ),
+    Case(
+        "zero-shot-labels-not-utf8",
+        "zero-shot --labels labels.yaml hello",
+        ("labels.yaml", "UTF-8"),
+        {"labels.yaml": "退款: 要退钱\n物流: 没送到\n".encode("gb18030")},
+    ),
     Case("zero-shot-labels-no-yaml", "zero-shot --labels [a,b hello", ("--labels", "'[a,b'")),
     Case("zero-shot-template", "zero-shot --labels cat,dog --template x hello", ("template", "'x'", "{}")),
     _option("strategy-layers-too-many", "--model {tiny} --strategy partial --set strategy.layers=9", "strategy.layers"),

@@ -209,7 +209,9 @@ def test_what_needs_no_labelled_row_answers_as_a_run_does(kind: str, tmp_path: P
         assert answer["prediction"] == row["prediction"]
 
 
-@pytest.mark.parametrize("labels", ["refund", ["refund"], {"refund": "money", "delivery": [3]}, ["1", "2"], [3, 4]])
+@pytest.mark.parametrize(
+    "labels", ["refund", ["refund"], {"refund": "money", "delivery": [3]}, ["1", "2"], [3, 4], [["a"], ["b"]]]
+)
 def test_labels_that_are_none(labels: Any) -> None:
     with pytest.raises(UserError) as error:
         supertune.zero_shot(["where is my parcel"], labels)

@@ -61,6 +61,20 @@ def zero_shot(
     give(rows, {"labels": list(given)}, out=out, json=json, for_people=bool(texts), console=console)
 
 
+def decoded(content: bytes, where: str) -> str:
+    """Content of a file as text.
+
+    Raises:
+        UserError: It is not UTF-8.
+    """
+    from supertune.errors import UserError
+
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("is not UTF-8", where=where, fix="convert it, e.g. with iconv -f GB18030") from error
+
+
 def parse_labels(text: str) -> Labels:
     """Labels as they were typed: names with commas between, or JSON or the path of a YAML or JSON file.
 
@@ -78,7 +92,7 @@ def parse_labels(text: str) -> Labels:
             return [name.strip() for name in content.replace("，", ",").split(",") if name.strip()]
         where = content
         with explained(path):
-            content = path.read_text(encoding="utf-8-sig")
+            content = decoded(path.read_bytes(), where)
     value = parse_value(content, "what the labels mean", where=where)
     if not isinstance(value, dict | list):
         raise UserError(

@@ -140,8 +140,9 @@ def _opened(
 
 def _check_labels(labels: Labels) -> None:
     wrong, names = "", list(labels)
-    told = list(labels.values()) if isinstance(labels, Mapping) else names
-    texts = [text for each in told for text in (each if isinstance(each, list | tuple) else [each])]
+    texts: list[object] = list(names)
+    if isinstance(labels, Mapping):
+        texts = [text for each in labels.values() for text in (each if isinstance(each, list | tuple) else [each])]
     if isinstance(labels, str):
         wrong = f"{labels!r} is one text and not a list of labels"
     elif len(names) < 2:
