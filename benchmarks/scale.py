@@ -103,7 +103,7 @@ def run(stage: str, path: Path, model: str) -> dict[str, Any]:
     from supertune.train import Batching, collate, epoch_order
 
     tokenizer = load_tokenizer(resolve(model), max_length=MAX_LENGTH)
-    task = ClassificationTask(Columns(text=("text",), label="label"), labels=LABELS)
+    task = ClassificationTask(Columns(text=("text",), labels=("label",)), labels=LABELS)
     cache = TokenCache(lambda text: sys.exit(f"the cache failed: {text}"))
     torch.set_num_threads(1)
     steps = Steps()

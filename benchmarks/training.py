@@ -149,7 +149,7 @@ def prepared(
     texts, labels = read(data / "train.jsonl")
     chosen = np.random.default_rng(seed).permutation(len(texts))[:rows]
     table = read_rows([{"text": texts[index], "label": labels[index]} for index in chosen])
-    columns = Columns(("text",), "label")
+    columns = Columns(("text",), ("label",))
     loaded = LoadedRows(columns, {"train": table}, {"train": table}, {}, LanguageGuess("en", 1.0), ())
     console = Console(quiet=True)
     config = Config().with_values(

@@ -36,7 +36,9 @@ def fit(
     data: object,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
+    pair: bool | None = None,
+    task: str | None = None,
     validation: str | None = None,
     test: str | None = None,
     model: str | None = None,
@@ -52,7 +54,9 @@ def fit(
     Args:
         data: Rows as `read` takes them, or the path of a YAML configuration.
         text: Text column or columns; None: inferred.
-        label: Label column; None: inferred.
+        label: Label column, or for regression columns of numbers; None: inferred.
+        pair: Whether two text columns are two texts to be compared; None: by their names.
+        task: What is to be learned: ``classification`` or ``regression``; None: classification.
         validation: File with the validation rows; None: cut from ``data``.
         test: File with the test rows; None: cut from ``data``.
         model: Registered name, folder or hub id; None: by language.
@@ -74,6 +78,8 @@ def fit(
 
     config, rows = _configured(data, text, label, model)
     values: dict[str, object] = {
+        "data.pair": pair,
+        "task.name": task,
         "data.validation": validation,
         "data.test": test,
         "strategy.name": strategy,
@@ -145,7 +151,8 @@ def check(
     data: object,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
+    task: str | None = None,
     model: str | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> GateReport:
@@ -157,7 +164,8 @@ def check(
     from supertune.recipes.check import check as run_check
 
     config, rows = _configured(data, text, label, model)
-    return run_check(config.with_values(dict(settings or {})), rows, console=Console(quiet=True))
+    named = {"task.name": task} if task is not None else {}
+    return run_check(config.with_values(named | dict(settings or {})), rows, console=Console(quiet=True))
 
 
 def inspect(
@@ -180,7 +188,7 @@ def inspect(
 
 
 def _configured(
-    data: object, text: str | Sequence[str] | None, label: str | None, model: str | None
+    data: object, text: str | Sequence[str] | None, label: str | Sequence[str] | None, model: str | None
 ) -> tuple[Config, Any]:
     """The configuration, and the rows where they are in memory."""
     config, rows = Config(), None
@@ -193,7 +201,7 @@ def _configured(
         rows = data
     values: dict[str, object] = {
         "data.text": [text] if isinstance(text, str) else list(text) if text is not None else None,
-        "data.label": label,
+        "data.label": label if isinstance(label, str) or label is None else list(label),
         "model.name": model,
     }
     return config.with_values({key: value for key, value in values.items() if value is not None}), rows

@@ -170,4 +170,25 @@ GATE = (
     ),
 )
 
-CASES = (*FILES, *COLUMNS, *GATE)
+_NUMBERS = "train rows.csv --model {tiny} --task regression --label label"
+NUMBERS = (
+    Case("numbers-that-are-words", _NUMBERS, ("rows.csv", "'label'", "not numbers"), {"rows.csv": ROWS}),
+    Case(
+        "one-word-among-numbers",
+        _NUMBERS,
+        ("row 20", "'good'", "'label'"),
+        {"rows.csv": csv(*(str(i % 7) for i in range(20)), "good", *(str(i % 7) for i in range(20)))},
+    ),
+    Case("the-same-number-everywhere", _NUMBERS, ("'label'", "nothing to learn"), {"rows.csv": csv(*["3.5"] * 60)}),
+    Case(
+        "two-labels-for-classes",
+        "train rows.csv --label label --label text",
+        ("label, text", "--task regression"),
+        {"rows.csv": ROWS},
+    ),
+    Case("a-pair-with-one-side", "train rows.csv --pair --text text", ("a pair has two",), {"rows.csv": ROWS}),
+    Case("loss-of-classes", f"{_NUMBERS} --set train.loss=focal", ("train.loss", "'focal'", "mse"), {"rows.csv": ROWS}),
+    Case("unknown-task", "train rows.csv --task regresion", ("regresion", "regression"), {"rows.csv": ROWS}),
+)
+
+CASES = (*FILES, *COLUMNS, *GATE, *NUMBERS)

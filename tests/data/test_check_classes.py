@@ -7,7 +7,7 @@ from supertune.data.check import CheckInput, run_checks
 from supertune.data.table import Table
 from supertune.errors import UserError
 
-COLUMNS = Columns(("text",), "label")
+COLUMNS = Columns(("text",), ("label",))
 
 
 def table(labels, blank=0):
@@ -106,3 +106,53 @@ def test_a_list_is_no_class_label():
         found("rare-classes", all=[["a"], ["a", "b"]])
     assert "column 'label'" in raised.value.message
     assert "row 0" in raised.value.message
+
+
+# ------------------------------------------------------------------------------------------------------ numbers
+
+
+def found_numbers(name, texts=None, **numbers):
+    tables = {
+        split: Table.from_rows(
+            [
+                {
+                    "text": (texts or {}).get(split, [f"row {index}" for index in range(len(values))])[index],
+                    "label": value,
+                }
+                for index, value in enumerate(values)
+            ]
+        )
+        for split, values in numbers.items()
+    }
+    return run_checks(CheckInput(tables, COLUMNS, numbers=True), only=[name])
+
+
+@pytest.mark.parametrize("name", ["imbalance", "rare-classes"])
+def test_numbers_are_no_classes(name):
+    assert found_numbers(name, train=[1.0] * 50 + [2.5]) == []
+
+
+def test_a_slip_of_the_pen_is_an_outlier_and_the_spread_of_others_none():
+    values = [float(index % 10) for index in range(100)]
+    assert found_numbers("outliers", train=values, test=values) == []
+    (finding,) = found_numbers("outliers", train=values, test=[*values, 4500.0])
+    assert finding.split == "test"
+    assert finding.rows == (100,)
+    assert "4500" in finding.message
+    assert "huber" in finding.fix
+    assert run_checks(CheckInput({"all": table(["a", "b"])}, COLUMNS), only=["outliers"]) == []
+
+
+def test_the_same_text_with_far_numbers_is_a_conflict_and_with_near_ones_none():
+    values = [float(index % 10) for index in range(60)]
+    texts = {"train": ["same", "same", *(f"row {index}" for index in range(58))]}
+    assert found_numbers("label-conflicts", texts, train=[5.0, 5.5, *values[2:]]) == []
+    (finding,) = found_numbers("label-conflicts", texts, train=[0.0, 9.0, *values[2:]])
+    assert finding.rows == (0, 1)
+    assert "more than a standard deviation apart" in finding.message
+
+
+def test_a_repeated_row_is_one_with_the_same_number():
+    texts = {"train": ["same", "same", "same", "other"]}
+    (finding,) = found_numbers("exact-duplicates", texts, train=[1.0, 1.0, 2.0, 1.0])
+    assert finding.rows == (1,)

@@ -7,7 +7,7 @@ from supertune.contracts import Columns
 from supertune.data.check import CheckInput, leaked_rows, run_checks
 from supertune.data.table import Table
 
-COLUMNS = Columns(("text",), "label")
+COLUMNS = Columns(("text",), ("label",))
 
 
 def table(*pairs):

@@ -66,6 +66,10 @@ def roles(columns: Columns) -> tuple[tuple[str, ...], str | None]:
         ({"col1": TEXT, "col2": free_text(3, 30), "label": LABEL}, ("col2",), "label"),
         ({"text": TEXT, "answer": free_text(5), "kind": LABEL}, ("text",), "kind"),
         ({"text": classes("很好", "很差", "好", "差"), "label": LABEL}, ("text",), "label"),
+        ({"label": LABEL, "text_b": TEXT, "text_a": free_text(2)}, ("text_a", "text_b"), "label"),
+        ({"Premise": TEXT, "Hypothesis": free_text(2), "label": LABEL}, ("Premise", "Hypothesis"), "label"),
+        ({"句子1": chinese_text(), "句子2": chinese_text(), "标签": LABEL}, ("句子1", "句子2"), "标签"),
+        ({"text": TEXT, "premise": free_text(3), "hypothesis": free_text(4), "label": LABEL}, ("text",), "label"),
     ],
 )
 def test_found(columns: dict[str, Values], text: tuple[str, ...], label: str) -> None:
@@ -86,7 +90,6 @@ def test_found(columns: dict[str, Values], text: tuple[str, ...], label: str) ->
         ),
         ({"text": TEXT, "x": LABEL, "y1": classes(0, 1)}, "'x' (text, e.g. 'a', 'b', 'c')", "--label NAME"),
         ({"review": TEXT, "comment": free_text(2), "label": LABEL}, "2 columns could be the text", "--text NAME"),
-        ({"text_a": TEXT, "text_b": free_text(2), "label": LABEL}, "2 columns could be the text", "--text NAME"),
         ({"left": TEXT, "right": free_text(2), "label": LABEL}, "2 columns could be the text", "--text NAME"),
         ({"text": TEXT}, "no column looks like a label: there is no other column", "--label NAME"),
         ({"text": TEXT, "number": NUMBERS}, "no column looks like a label: 'number' (numbers", "--label NAME"),

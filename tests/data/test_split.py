@@ -15,7 +15,7 @@ from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.language import fold, is_blank
 
-COLUMNS = Columns(("text",), "label")
+COLUMNS = Columns(("text",), ("label",))
 steady = settings(deadline=None, derandomize=True)
 SPLITS = ("train", "validation", "test")
 

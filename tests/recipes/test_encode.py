@@ -16,7 +16,7 @@ from supertune.recipes import encode
 from supertune.recipes.encode import encode_labelled, labelled_only
 from supertune.tasks import UNLABELLED, ClassificationTask
 
-COLUMNS = Columns(text=("text",), label="label")
+COLUMNS = Columns(text=("text",), labels=("label",))
 TEXTS = [f"the film is {'not ' * (row % 7)}good，很好 {row % 50}" for row in range(2500)]
 
 
@@ -164,7 +164,7 @@ def test_an_unknown_label_is_told_before_anything_is_tokenised(encoding: Encodin
 
 def test_rows_without_a_label_are_left_out_and_nothing_else_is_copied(encoding: Encoding) -> None:
     features = {"train": encoding(rows(TEXTS)), "test": encoding(rows(TEXTS, ("a", None, "b")))}
-    found = labelled_only(features)
+    found = labelled_only(task(), features)
     assert found["train"] is features["train"]
     kept = np.flatnonzero(np.arange(len(TEXTS)) % 3 != 1)
     assert found["test"].rows.tolist() == kept.tolist()

@@ -18,7 +18,7 @@ from supertune.data import Table
 from supertune.errors import UserError
 from supertune.tasks import TASKS, UNLABELLED, ClassificationTask, label_text, task_from_state, token_lengths
 
-COLUMNS = Columns(text=("text",), label="label")
+COLUMNS = Columns(text=("text",), labels=("label",))
 
 
 def table(labels: list[Any], texts: list[Any] | None = None) -> Rows:

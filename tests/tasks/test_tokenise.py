@@ -201,3 +201,52 @@ def test_the_fingerprint_tells_tokenizers_apart(tiny_encoder: Path) -> None:
     found.add(tokenizer_fingerprint(tokenizer))
     assert len(found) == 4
     assert tokenizer_fingerprint(letters(None)) != tokenizer_fingerprint(letters(None, Upper))
+
+
+# ---------------------------------------------------------------------------------------------------------- pairs
+
+PAIR = Columns(text=("text", "other"), pair=True)
+
+
+def pair_rows(pairs: list[tuple[str, str]]) -> Table:
+    return Table.from_rows([{"text": first, "other": second} for first, second in pairs])
+
+
+@needs_minilm
+@given(pairs=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8), max_length=st.integers(8, 40))
+@settings(deadline=None, max_examples=60)
+def test_a_pair_is_what_calling_the_tokenizer_with_both_gives(pairs: list[tuple[str, str]], max_length: int) -> None:
+    tokenizer = load_tokenizer(resolve("minilm"), max_length=max_length)
+    found = joined(token_batches(pair_rows(pairs), PAIR, tokenizer, max_length))
+    cleaned = [tuple(join_fields([side]) for side in pair) for pair in pairs]
+    expected = tokenizer(*map(list, zip(*cleaned, strict=True)), truncation=True, max_length=max_length)
+    assert pieces(found) == expected["input_ids"]
+    types = found.tokens["token_type_ids"]
+    assert [types[start:end].tolist() for start, end in itertools.pairwise(found.offsets)] == expected["token_type_ids"]
+    whole = tokenizer(*map(list, zip(*cleaned, strict=True)), verbose=False)["input_ids"]
+    assert found.full_lengths.tolist() == [len(ids) for ids in whole]
+
+
+@needs_minilm
+def test_of_a_pair_the_longer_side_is_cut() -> None:
+    tokenizer = load_tokenizer(resolve("minilm"), max_length=16)
+    found = joined(token_batches(pair_rows([("film " * 50, "a short question")]), PAIR, tokenizer, 16))
+    types = found.tokens["token_type_ids"]
+    assert len(types) == 16
+    assert int((types == 1).sum()) == 4  # three words and the mark at their end
+
+
+@needs_e5
+def test_models_without_token_types_get_none() -> None:
+    tokenizer = load_tokenizer(resolve("e5-multilingual"), max_length=32)
+    found = joined(token_batches(pair_rows([("很好", "不错")]), PAIR, tokenizer, 32))
+    assert set(found.tokens) == {"input_ids"}
+    assert pieces(found) == [tokenizer("很好", "不错")["input_ids"]]
+
+
+def test_a_tokenizer_that_puts_nothing_between_two_texts_gets_them_joined() -> None:
+    raw = Tokenizer(models.WordLevel({"a": 1, "b": 2, "[UNK]": 0}, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]")
+    found = joined(token_batches(pair_rows([("a", "b")]), PAIR, tokenizer, 16))
+    assert pieces(found) == [tokenizer(join_fields(["a", "b"]))["input_ids"]]

@@ -56,7 +56,7 @@ def expected(name: str, logits: torch.Tensor, targets: torch.Tensor, smoothing: 
 
 
 def test_every_loss_of_the_configuration_is_there_and_no_other() -> None:
-    assert set(CLASS_LOSSES) == set(get_args(TrainConfig.model_fields["loss"].annotation))
+    assert {*CLASS_LOSSES, "auto"} == set(get_args(TrainConfig.model_fields["loss"].annotation))
 
 
 @pytest.mark.parametrize("name", NAMES)

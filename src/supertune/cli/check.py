@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import split_columns, values
+from supertune.cli.options import label_columns, split_columns, values
 
 
 def check(
@@ -16,6 +16,8 @@ def check(
     test: options.Test = None,
     text: options.Text = None,
     label: options.Label = None,
+    pair: options.Pair = None,
+    task: options.Task = None,
     model: options.Model = None,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
@@ -39,9 +41,11 @@ def check(
             data__validation=validation,
             data__test=test,
             data__text=split_columns(text),
-            data__label=label,
+            data__label=label_columns(label),
+            data__pair=pair,
             data__sheet=sheet,
             data__on_bad_row=on_bad_row,
+            task__name=task,
             model__name=model,
         )
         | parse_assignments(settings or [])

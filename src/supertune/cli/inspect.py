@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import split_columns, values
+from supertune.cli.options import label_columns, split_columns, values
 
 
 def inspect(
@@ -15,6 +15,8 @@ def inspect(
     model: options.Model = None,
     text: options.Text = None,
     label: options.Label = None,
+    pair: options.Pair = None,
+    task: options.Task = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="How many rows to show.")] = 5,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
@@ -30,7 +32,9 @@ def inspect(
         values(
             data__source=data,
             data__text=split_columns(text),
-            data__label=label,
+            data__label=label_columns(label),
+            data__pair=pair,
+            task__name=task,
             data__sheet=sheet,
             data__on_bad_row=on_bad_row,
             model__name=model,

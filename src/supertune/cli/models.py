@@ -39,7 +39,7 @@ def models(
     from supertune.recipes.advise import Sample, advise
 
     given = ["--task", task, *(part for name in text or () for part in ("--text", name))]
-    given += ["--label", label] if label else []
+    given += [part for name in label or () for part in ("--label", name)]
     advice = advise(data, Sample(rows or 0, labels, language, words), arguments=given, console=Console(quiet=quiet))
     if json:
         print_json(advice.as_dict())

@@ -16,7 +16,14 @@ Text = Annotated[
     list[str] | None,
     typer.Option("--text", help="Text column; several (--text title --text body, or title,body) are joined."),
 ]
-Label = Annotated[str | None, typer.Option("--label", help="Label column.")]
+Label = Annotated[
+    list[str] | None, typer.Option("--label", help="Label column; for regression columns of numbers, one or several.")
+]
+Task = Annotated[str | None, typer.Option("--task", metavar="classification|regression", help="What is to be learned.")]
+Pair = Annotated[
+    bool | None,
+    typer.Option("--pair/--no-pair", help="Two text columns are two texts to be compared; default: by their names."),
+]
 Validation = Annotated[str | None, typer.Option("--validation", help="File with the validation rows.")]
 Test = Annotated[str | None, typer.Option("--test", help="File with the test rows.")]
 Model = Annotated[str | None, typer.Option("--model", help="Registered name (supertune models), folder, or hub id.")]
@@ -55,6 +62,11 @@ def parse_bad_row(name: str | None) -> Literal["refuse", "skip"]:
 def values(**options: object) -> dict[str, object]:
     """The options that were given, under their configuration keys (``data__text`` is ``data.text``)."""
     return {name.replace("__", "."): value for name, value in options.items() if value is not None}
+
+
+def label_columns(label: list[str] | None) -> str | list[str] | None:
+    """One label column by its name, several as a list."""
+    return label[0] if label and len(label) == 1 else label or None
 
 
 def split_columns(text: list[str] | None) -> list[str] | None:

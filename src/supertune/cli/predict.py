@@ -28,7 +28,7 @@ def predict(
     """Label texts with a trained model."""
     from supertune.cli.answers import check_asked, decoded_lines, give
     from supertune.console import Console
-    from supertune.recipes.predict import predict_file, predict_lines, predict_texts, refuse_existing
+    from supertune.recipes.predict import predict_file, predict_lines, predict_typed, refuse_existing
 
     check_asked(texts, file, example=f'supertune predict {run} "a text"')
     refuse_existing(out)
@@ -38,7 +38,7 @@ def predict(
             run, file, on_bad_row=parse_bad_row(on_bad_row), sheet=sheet, console=console
         )
     elif texts:
-        rows = predict_texts(run, texts)
+        rows = predict_typed(run, texts)
     else:
         rows = predict_lines(run, decoded_lines(sys.stdin.buffer))
     give(rows, {"run": str(run)}, out=out, json=json, for_people=bool(texts), console=console)

@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import split_columns, values
+from supertune.cli.options import label_columns, split_columns, values
 
 
 def train(
     data: Annotated[str, typer.Argument(metavar="DATA|CONFIG", help="Labelled rows, or a YAML configuration.")],
-    task: Annotated[str | None, typer.Option("--task", help="What is to be learned.")] = None,
+    task: options.Task = None,
     model: options.Model = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="Which parameters learn.")] = None,
     text: options.Text = None,
     label: options.Label = None,
+    pair: options.Pair = None,
     validation: options.Validation = None,
     test: options.Test = None,
     out: options.Out = None,
@@ -50,7 +51,8 @@ def train(
             data__validation=validation,
             data__test=test,
             data__text=split_columns(text),
-            data__label=label,
+            data__label=label_columns(label),
+            data__pair=pair,
             data__sheet=sheet,
             data__on_bad_row=on_bad_row,
             data__allow=allow,

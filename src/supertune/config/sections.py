@@ -24,7 +24,12 @@ class DataConfig(Section):
     validation: str | None = Field(None, description="file with the validation rows; null: cut from the source")
     test: str | None = Field(None, description="file with the test rows; null: cut from the source")
     text: list[str] | None = Field(None, description="text columns, joined as title + body; null: inferred")
-    label: str | None = Field(None, description="label column; null: inferred")
+    label: str | list[str] | None = Field(
+        None, description="label column; null: inferred. regression: column of numbers, or a list of several"
+    )
+    pair: bool | None = Field(
+        None, description="two text columns are two texts to be compared, not title + body; null: by their names"
+    )
     sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
     on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
     split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(
@@ -48,7 +53,9 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification"] = Field("classification", description="kind of task")
+    name: Literal["classification", "regression"] = Field(
+        "classification", description="classification: one label of several; regression: numbers"
+    )
 
 
 class StrategyConfig(Section):
@@ -156,14 +163,14 @@ class TrainConfig(Section):
     accumulate: Annotated[int, Field(ge=1, le=65536)] = Field(
         1, description="pieces that each batch is cut into to save memory; the result is the same"
     )
-    loss: Literal["cross_entropy", "focal", "binary_cross_entropy", "mse", "mae", "huber"] = Field(
-        "cross_entropy", description="what is minimised; see docs/training.md"
+    loss: Literal["auto", "cross_entropy", "focal", "binary_cross_entropy", "mse", "mae", "huber"] = Field(
+        "auto", description="what is minimised; auto: the task's own; see docs/training.md"
     )
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = Field(
         2.0, description="focal loss: how much less the rows count that are learned already"
     )
     huber_delta: Annotated[float, Field(gt=0)] = Field(
-        0.5, description="huber loss: error from which it grows linearly"
+        0.5, description="huber loss: error from which it grows linearly, of a probability or of a standardised number"
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of the target spread out")
     class_weights: Literal["none", "balanced"] = Field(

@@ -32,6 +32,7 @@ from supertune.contracts.rows import (
     IntArray,
     Label,
     Rows,
+    model_inputs,
 )
 from supertune.contracts.work import (
     Consumer,
@@ -44,6 +45,7 @@ from supertune.contracts.work import (
     Stop,
     Strategy,
     Task,
+    label_names,
 )
 
 __all__ = [
@@ -80,5 +82,7 @@ __all__ = [
     "Stop",
     "Strategy",
     "Task",
+    "label_names",
+    "model_inputs",
     "worst",
 ]

@@ -14,7 +14,7 @@ class Series:
 
     ``faint`` is for what lies behind another line, e.g. single steps behind their smoothed course: drawn thin and
     pale in the next line's colour, without an entry in the legend, and cut off where its outliers would squeeze
-    everything else.
+    everything else. ``points`` draws single points and no line between them.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Series:
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
     faint: bool = False
+    points: bool = False
 
 
 @dataclass(frozen=True)

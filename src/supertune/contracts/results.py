@@ -75,12 +75,12 @@ class Prediction:
 
     Attributes:
         row: Index of the row within the table that was predicted.
-        prediction: The answer, in the user's own label type.
-        scores: Label (as text) → probability, for classifiers.
+        prediction: The answer, in the user's own label type; of several columns, column → answer.
+        scores: Label (as text) → probability, for classifiers; column → number before it was rounded, for ratings.
     """
 
     row: int
-    prediction: Label
+    prediction: Label | Mapping[str, Label]
     scores: Mapping[str, float] | None = None
 
 
@@ -104,9 +104,9 @@ class Outcome:
     """The truth and the answers of one split, side by side, as arrays that metrics can count.
 
     Attributes:
-        targets: (rows,) the truth; class indices int64 for classifiers, float64 for regression.
-        outputs: (rows, …) the answers; probabilities float64 (rows, classes) for classifiers.
-        labels: Class names in index order, for classifiers.
+        targets: (rows, …) the truth: indices of classes int64 (rows,), or numbers float64 (rows, columns).
+        outputs: (rows, …) the answers: probabilities float64 (rows, classes), or numbers as the targets are.
+        labels: What the classes are called, in index order, or the columns of numbers.
     """
 
     targets: NDArray[Any]
@@ -115,6 +115,10 @@ class Outcome:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def take(self, rows: NDArray[Any]) -> Outcome:
+        """Some of the rows, by index or by a mask."""
+        return Outcome(self.targets[rows], self.outputs[rows], self.labels)
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:

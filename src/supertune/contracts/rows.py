@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 Label = str | int | float | bool
 """A class label as the user wrote it; its JSON type is kept from the data to the predictions."""
@@ -46,13 +49,20 @@ class Columns:
 
     Attributes:
         text: One column or several, joined by `supertune.language.join_fields` (title, then body).
-        label: The column to learn, or None for rows that only need a prediction.
+        labels: The columns to learn; several for several numbers. Empty for rows that only need a prediction.
+        pair: The two text columns are two texts that the model compares, and not one text in two parts.
         announcements: How the roles were found, one sentence each, for the user to read.
     """
 
     text: tuple[str, ...]
-    label: str | None = None
+    labels: tuple[str, ...] = ()
     announcements: tuple[str, ...] = ()
+    pair: bool = False
+
+    @property
+    def label(self) -> str | None:
+        """The first of the columns to learn; None where there is none."""
+        return self.labels[0] if self.labels else None
 
 
 @dataclass(frozen=True)
@@ -80,3 +90,11 @@ class Features:
     def lengths(self) -> IntArray:
         """int64 (items,): number of tokens of each item after truncation."""
         return np.diff(self.offsets)
+
+
+_MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def model_inputs(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What of a batch a model is called with, as far as it is there."""
+    return {name: batch[name] for name in _MODEL_INPUTS if name in batch}

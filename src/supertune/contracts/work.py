@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts.results import Event, Outcome, Prediction
@@ -97,6 +98,14 @@ class Task(Protocol):
         """Raw outputs, float (items, …), without a loss."""
         ...
 
+    def minimising(self, criterion: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Task:
+        """The same task with (outputs, targets) → (summed loss, items), which only training needs."""
+        ...
+
+    def labelled(self, features: Features) -> NDArray[np.bool_]:
+        """Bool (items,): which items have a target: the others are predicted, never learned from or scored."""
+        ...
+
     def decode(self, outputs: NDArray[Any], features: Features) -> list[Prediction]:
         """Raw outputs of all items as one prediction per row, in row order."""
         ...
@@ -119,6 +128,11 @@ class Task(Protocol):
     def primary_metric(self) -> str:
         """The metric that chooses the best epoch and heads the report."""
         ...
+
+
+def label_names(task: Task) -> list[str]:
+    """What the classes of a task are called, or the columns that it predicts, in index order."""
+    return list(task.head().config["id2label"].values())
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,11 @@ class _Profile:
         )
 
     @property
+    def could_be_numbers(self) -> bool:
+        """Numbers that differ."""
+        return self.kind in ("integer", "number") and self.distinct >= 2
+
+    @property
     def could_be_text(self) -> bool:
         return self.kind == "text" and (self.distinct > 1 or self.filled == 1)
 
@@ -78,62 +83,94 @@ class _Profile:
         return f"{self.name!r} ({_KIND_NAMES[self.kind]}, e.g. {', '.join(self.examples)})"
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What a column to learn looks like.
+
+    Attributes:
+        names: What it is called, beside plain names.
+        fits: Whether a column could be one.
+        shape: How one is known that no name tells.
+    """
+
+    names: frozenset[str]
+    fits: Callable[[_Profile], bool]
+    shape: str
+
+
+_CLASSES = _Wanted(names.LABEL_NAMES, lambda profile: profile.could_be_label, "the one column of few values")
+_NUMBERS = _Wanted(names.NUMBER_NAMES, lambda profile: profile.could_be_numbers, "the one column of numbers")
+
+
 def infer_columns(
     table: Table,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     need_label: bool = True,
+    numbers: bool = False,
+    pair: bool | None = None,
 ) -> Columns:
     """Find the text and the label column, or check the ones that were named.
 
     Plain names (``text``, ``label``, ``文本``, ``标签``) come first, then usual ones (``review``,
     ``intent``, ``评论``), then names that contain one of those, then shape: the longest free text, the one column
-    of few values. A title is joined to its body. A sample of at most 10,000 rows, spread evenly, is looked at.
+    of few values, or of numbers. A title is joined to its body; two columns whose names say so (``premise`` and
+    ``hypothesis``, ``sentence1`` and ``sentence2``, ``句子1`` and ``句子2``) are a pair. A sample of at most 10,000
+    rows, spread evenly, is looked at.
 
     Args:
         table: The rows.
         text: The text column or columns; found when None.
-        label: The label column; found when None.
-        need_label: Without a label column, or with several that would do, raise an error; else the label is None.
+        label: The label column, or columns of numbers; found when None.
+        need_label: Without a label column, or with several that would do, raise an error; else there is none.
+        numbers: What is to be learned are numbers and not classes.
+        pair: Whether two text columns are two texts to be compared; None: by their names.
 
     Raises:
         UserError: A named column is missing or of the wrong kind, or the choice is not clear.
     """
     named = (text,) if isinstance(text, str) else tuple(text or ())
-    for column, option in [*((name, "--text") for name in named), *([(label, "--label")] if label else [])]:
+    asked = (label,) if isinstance(label, str) else tuple(label or ())
+    wanted = _NUMBERS if numbers else _CLASSES
+    for column, option in [*((name, "--text") for name in named), *((name, "--label") for name in asked)]:
         _require(table, column, option)
     profiles = _profiles(table)
     by_name = {profile.name: profile for profile in profiles}
     for name in named:
         _check_text(by_name[name], table.source)
-    if label in named:
-        raise UserError(f"column {label!r} cannot be both text and label", where=table.source, fix="name two columns")
+    _check_asked(asked, named, table.source, numbers=numbers)
     announcements: list[str] = []
-    free = [profile for profile in profiles if profile.name not in named and profile.name != label]
-    found = by_name[label] if label else _label_by_name(free, table.source, need_label)
+    free = [profile for profile in profiles if profile.name not in named and profile.name not in asked]
+    found = [by_name[name] for name in asked] or _label_by_name(free, table.source, wanted, need_label=need_label)
     if not named:
-        rest = [profile for profile in free if profile is not found]
-        named, how = _find_text(rest, table.source)
+        rest = [profile for profile in free if profile not in found]
+        named, how = _find_text(rest, table.source, pairs=pair is not False)
         announcements.append(f"text: {' + '.join(map(repr, named))} ({how})")
-    if found is None and need_label:
-        found = _label_by_shape([profile for profile in free if profile.name not in named], table.source)
-        announcements.append(f"label: {found.name!r} (the one column of few values: {', '.join(found.examples)})")
-    elif found is not None and not label:
-        announcements.append(f"label: {found.name!r} (by its name; values such as {', '.join(found.examples)})")
-    if found is not None:
-        _check_label(found, table.source)
-    return Columns(named, found.name if found else None, tuple(announcements))
+    if not found and need_label:
+        found = [_label_by_shape([profile for profile in free if profile.name not in named], table.source, wanted)]
+        announcements.append(f"label: {found[0].name!r} ({wanted.shape}: {', '.join(found[0].examples)})")
+    elif found and not asked:
+        announcements.append(f"label: {found[0].name!r} (by its name; values such as {', '.join(found[0].examples)})")
+    for profile in found:
+        _check_numbers(profile, table.source) if numbers else _check_label(profile, table.source)
+    return Columns(
+        named, tuple(profile.name for profile in found), tuple(announcements), _are_pair(named, pair, table.source)
+    )
 
 
-def set_aside_unlabelled(table: Table, label: str) -> tuple[Table, Table]:
-    """The rows that have a label, and those whose label is missing, empty or blank."""
+def set_aside_unlabelled(table: Table, *labels: str) -> tuple[Table, Table]:
+    """The rows that have every label, and those of which one is missing, empty or blank."""
     missing = np.fromiter(
-        (_is_missing(value) for batch in table.batches(columns=(label,)) for value in batch[label]),
+        (
+            any(map(_is_missing, values))
+            for batch in table.batches(columns=labels)
+            for values in zip(*(batch[name] for name in labels), strict=True)
+        ),
         bool,
         len(table),
     )
-    parameters = {"label": label}
+    parameters = {"label": labels[0] if len(labels) == 1 else list(labels)}
     unlabelled = table.select(np.flatnonzero(missing), step="unlabelled", parameters=parameters)
     if not missing.any():
         return table, unlabelled
@@ -175,34 +212,40 @@ def _profile(name: str, kind: Kind, values: Sequence[object]) -> _Profile:
 # ---------------------------------------------------------------- choosing
 
 
-def _label_by_name(profiles: Sequence[_Profile], source: str, need_label: bool) -> _Profile | None:
-    """The label by its name; None when no name speaks for one."""
+def _label_by_name(profiles: Sequence[_Profile], source: str, wanted: _Wanted, *, need_label: bool) -> list[_Profile]:
+    """The label by its name; none when no name speaks for one."""
     plain = [profile for profile in profiles if names.normal(profile.name) in names.PLAIN_LABEL_NAMES]
-    usual = [profile for profile in profiles if names.normal(profile.name) in names.LABEL_NAMES]
-    part = [profile for profile in profiles if names.words(profile.name) & names.LABEL_NAMES]
-    for tier, test in ((plain, _anything), (usual, _may_be_label), (part, _may_be_label)):
+    usual = [profile for profile in profiles if names.normal(profile.name) in wanted.names]
+    part = [profile for profile in profiles if names.words(profile.name) & wanted.names]
+    # A column that is called a label is one, whatever it holds, and is refused by its name if it cannot be; beside
+    # numbers to be learned it may well be a class.
+    anything = _anything if wanted is _CLASSES else wanted.fits
+    for tier, test in ((plain, anything), (usual, wanted.fits), (part, wanted.fits)):
         fitting = [profile for profile in tier if test(profile)]
         if len(fitting) == 1:
-            return fitting[0]
+            return fitting
         if fitting:
             if need_label:
                 raise _ambiguous("label", fitting, source)
-            return None
-    return None
+            return []
+    return []
 
 
-def _label_by_shape(profiles: Sequence[_Profile], source: str) -> _Profile:
-    fitting = [profile for profile in profiles if profile.could_be_label]
+def _label_by_shape(profiles: Sequence[_Profile], source: str, wanted: _Wanted) -> _Profile:
+    fitting = [profile for profile in profiles if wanted.fits(profile)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise _ambiguous("label", fitting, source)
     shown = "; ".join(map(str, profiles)) if profiles else "there is no other column than the text"
-    raise UserError(f"no column looks like a label: {shown}", where=source, fix="name it with --label NAME")
+    what = "a label" if wanted is _CLASSES else "numbers to learn"
+    raise UserError(f"no column looks like {what}: {shown}", where=source, fix="name it with --label NAME")
 
 
-def _find_text(profiles: Sequence[_Profile], source: str) -> tuple[tuple[str, ...], str]:
+def _find_text(profiles: Sequence[_Profile], source: str, *, pairs: bool) -> tuple[tuple[str, ...], str]:
     """The text columns, and how they were found."""
+    if pairs and (sides := _pair_among(profiles)):
+        return sides, "a pair, by their names"
     plain = [profile for profile in profiles if names.normal(profile.name) in names.PLAIN_TEXT_NAMES]
     usual = [profile for profile in profiles if names.normal(profile.name) in names.TEXT_NAMES]
     title = [profile for profile in profiles if names.normal(profile.name) in names.TITLE_NAMES]
@@ -227,6 +270,25 @@ def _find_text(profiles: Sequence[_Profile], source: str) -> tuple[tuple[str, ..
     raise UserError(f"no column looks like text: {shown}", where=source, fix="name it with --text NAME")
 
 
+def _pair_among(profiles: Sequence[_Profile]) -> tuple[str, str] | None:
+    """The two columns whose names say that they are a pair; None for none, several, or beside a plain text column."""
+    known = {names.normal(profile.name): profile.name for profile in profiles if profile.could_be_text}
+    found = [(known[one], known[other]) for one, other in names.PAIR_NAMES if one in known and other in known]
+    return found[0] if len(found) == 1 and not known.keys() & names.PLAIN_TEXT_NAMES else None
+
+
+def _are_pair(text: tuple[str, ...], wanted: bool | None, source: str) -> bool:
+    """Whether the text columns are two texts to be compared."""
+    if wanted and len(text) != 2:
+        raise UserError(
+            f"a pair has two text columns, not {len(text)} ({', '.join(text)})",
+            where=f"{source}, data.pair",
+            fix="name both: --text premise --text hypothesis",
+        )
+    called = tuple(names.normal(name) for name in text)
+    return bool(wanted) if wanted is not None else called in names.PAIR_NAMES or called[::-1] in names.PAIR_NAMES
+
+
 def _with_title(body: _Profile, titles: Sequence[_Profile]) -> tuple[tuple[str, ...], str]:
     free = [title for title in titles if title.is_free_text and title is not body]
     if len(free) == 1 and names.normal(body.name) in names.BODY_NAMES:
@@ -236,10 +298,6 @@ def _with_title(body: _Profile, titles: Sequence[_Profile]) -> tuple[tuple[str, 
 
 def _anything(profile: _Profile) -> bool:
     return True
-
-
-def _may_be_label(profile: _Profile) -> bool:
-    return profile.could_be_label
 
 
 def _may_be_text(profile: _Profile) -> bool:
@@ -275,6 +333,20 @@ def _require(table: Table, name: str, option: str) -> None:
     )
 
 
+def _check_asked(asked: tuple[str, ...], text: tuple[str, ...], source: str, *, numbers: bool) -> None:
+    """Refuse label columns that are texts as well, are named twice, or are several where there can be one."""
+    if both := [name for name in asked if name in text]:
+        raise UserError(f"column {both[0]!r} cannot be both text and label", where=source, fix="name two columns")
+    if twice := [name for name in asked if asked.count(name) > 1]:
+        raise UserError(f"column {twice[0]!r} is named twice", where="data.label", fix="name each column once")
+    if len(asked) > 1 and not numbers:
+        raise UserError(
+            f"{len(asked)} label columns were named ({', '.join(asked)})",
+            where="data.label",
+            fix="name one; several columns of numbers need --task regression",
+        )
+
+
 def _check_text(profile: _Profile, source: str) -> None:
     if profile.kind != "text":
         raise UserError(
@@ -282,6 +354,27 @@ def _check_text(profile: _Profile, source: str) -> None:
             where=f"{source}, column {profile.name!r}",
             fix="name a column of text with --text NAME",
         )
+
+
+def _check_numbers(profile: _Profile, source: str) -> None:
+    """Refuse what holds no numbers; single words among numbers are told by their rows later."""
+    if profile.kind in ("integer", "number"):
+        return
+    if profile.kind == "text" and any(_is_number(example.strip("'")) for example in profile.examples):
+        return
+    shown = f" (e.g. {', '.join(profile.examples)})" if profile.examples else ""
+    raise UserError(
+        f"holds {_KIND_NAMES[profile.kind]}{shown}, not numbers",
+        where=f"{source}, column {profile.name!r}",
+        fix="name a column of numbers with --label NAME; for classes leave out --task regression",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _check_label(profile: _Profile, source: str) -> None:

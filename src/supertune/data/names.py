@@ -25,6 +25,26 @@ LABEL_NAMES = PLAIN_LABEL_NAMES | {
     *("rating", "stars", "type", "is_spam", "spam", "toxic", "answer", "output", "department", "priority"),
     *("类别", "意图", "情感", "分类", "类型", "情绪", "主题", "极性", "评分", "标注", "星级", "类目"),
 }
+NUMBER_NAMES = PLAIN_LABEL_NAMES | {
+    *("score", "scores", "rating", "ratings", "stars", "grade", "points", "value", "target", "y", "gold", "similarity"),
+    *("relatedness", "price", "intensity", "valence", "difficulty", "readability", "quality"),
+    *("分数", "评分", "得分", "打分", "星级", "等级", "相似度", "价格", "数值", "强度", "难度"),
+}
+PAIR_NAMES = (
+    ("premise", "hypothesis"),
+    *(
+        (f"{name}{mark}1", f"{name}{mark}2")
+        for name in ("sentence", "text", "question", "s", "q")
+        for mark in ("", "_")
+    ),
+    *((f"{name}{mark}a", f"{name}{mark}b") for name in ("sentence", "text", "question") for mark in ("", "_")),
+    ("query", "passage"),
+    ("query", "document"),
+    ("前提", "假设"),
+    *((f"{name}1", f"{name}2") for name in ("句子", "文本", "问题")),
+    *((f"{name}一", f"{name}二") for name in ("句子", "文本", "问题")),
+)
+"""What the two sides of a pair are called."""
 _OTHER_NAMES = frozenset(
     {
         *("id", "idx", "index", "uid", "uuid", "guid", "date", "time", "timestamp", "created", "user", "author"),
@@ -56,6 +76,7 @@ def words(name: str) -> frozenset[str]:
 
 def is_known_name(name: str) -> bool:
     """True when a column is likely to be called that."""
-    known = TEXT_NAMES | TITLE_NAMES | LABEL_NAMES | _OTHER_NAMES
+    sides = frozenset(side for pair in PAIR_NAMES for side in pair)
+    known = TEXT_NAMES | TITLE_NAMES | LABEL_NAMES | NUMBER_NAMES | sides | _OTHER_NAMES
     is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS
     return normal(name) in known or (is_short and bool(words(name) & known))

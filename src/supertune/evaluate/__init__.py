@@ -5,7 +5,7 @@ A metric is one file with a function that makes a `Metric`, and one line in `MET
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from supertune.contracts import Outcome, Score
 from supertune.errors import UserError
@@ -17,7 +17,23 @@ from supertune.evaluate.compare import paired
 from supertune.evaluate.counts import class_counts, confusion
 from supertune.evaluate.log_loss import log_loss
 from supertune.evaluate.mcc import mcc
-from supertune.evaluate.metric import Measured, Metric, Resampling, check_classifier
+from supertune.evaluate.metric import Measured, Metric, Resampling, check_classifier, check_numbers
+from supertune.evaluate.numbers import (
+    MeanBaseline,
+    TfidfRidge,
+    calibration_of_numbers,
+    error_histogram,
+    largest_errors,
+    mae,
+    pearson,
+    quadratic_kappa,
+    r2,
+    rmse,
+    spearman,
+    truth_and_answers,
+    verdict_on_numbers,
+)
+from supertune.evaluate.numbers.moments import five_of
 from supertune.evaluate.pictures import (
     baseline_chart,
     class_f1_chart,
@@ -46,29 +62,46 @@ METRICS: Mapping[str, Metric] = {
     "auroc": auroc(),
     "log_loss": log_loss(),
     "ece": ece(),
+    "r2": r2(),
+    "pearson": pearson(),
+    "spearman": spearman(),
+    "rmse": rmse(),
+    "mae": mae(),
+    "quadratic_kappa": quadratic_kappa(),
 }
-"""Name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on."""
+"""Name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on; those of numbers one per
+column beside their mean where there are several: ``r2/<column>``."""
+
+CHECKS: Mapping[str, Callable[[Outcome], None]] = {"classes": check_classifier, "numbers": check_numbers}
+"""Kind of answers → what refuses an outcome that is none."""
 
 __all__ = [
     "METRICS",
     "MajorityBaseline",
+    "MeanBaseline",
     "Measured",
     "Metric",
     "ReliabilityBin",
     "Resampling",
     "TfidfBaseline",
+    "TfidfRidge",
     "baseline_chart",
+    "calibration_of_numbers",
     "class_f1_chart",
     "confidence_histogram",
     "confusion_map",
+    "error_histogram",
     "estimate",
+    "largest_errors",
     "measure",
     "metrics_for",
     "paired_difference",
     "reliability",
     "reliability_chart",
     "score",
+    "truth_and_answers",
     "verdict",
+    "verdict_on_numbers",
     "worst_errors",
 ]
 
@@ -84,12 +117,13 @@ def measure(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resample
     Raises:
         UserError: A name is unknown, there are no rows, or the answers are not numbers.
     """
-    check_classifier(outcome)
     resampling = Resampling(seed, resamples)
     scores: dict[str, Score] = {}
     undefined: dict[str, str] = {}
     for name in metrics:
-        measured = _metric(name).measure(name, outcome, resampling)
+        entry = _metric(name)
+        CHECKS[entry.answers](outcome)
+        measured = entry.measure(name, outcome, resampling)
         scores.update(measured.scores)
         undefined.update(measured.undefined)
     return Measured(scores, undefined)
@@ -103,18 +137,24 @@ def score(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resamples:
 def estimate(outcome: Outcome, metric: str) -> float:
     """One metric's value without its interval, in well under a millisecond for those that are counted.
 
+    NaN for a correlation with numbers that are all the same.
+
     Raises:
         UserError: The name is unknown, or the metric does not exist for these rows.
     """
-    check_classifier(outcome)
     entry = _metric(metric)
+    CHECKS[entry.answers](outcome)
+    if entry.value is not None:
+        return entry.value(outcome)
+    if entry.from_moments is not None:
+        return float(entry.from_moments.value(five_of(entry.from_moments, outcome).mean(axis=0)).mean())
     if entry.from_counts is not None:
         return float(entry.from_counts(class_counts(confusion(outcome))))
     if entry.from_rows is not None:
         return float(entry.from_rows(outcome).mean())
     measured = entry.measure(metric, outcome, Resampling())
     if metric not in measured.scores:
-        raise UserError(f"the metric {metric!r} is not one number for these rows", fix="choose f1_macro")
+        raise UserError(f"the metric {metric!r} is not one number for these rows", fix="choose another")
     return measured.scores[metric].value
 
 

@@ -78,26 +78,18 @@ class TfidfBaseline:
         """
         targets = _indices(labels, self.labels)
         self._majority.fit(texts, labels)
-        self._vectorizers, self._classifier = [], None
-        blocks = []
-        for vectorizer in _vectorizers(texts, len(self.labels)):
-            try:
-                blocks.append(vectorizer.fit_transform(texts))
-            except ValueError as error:
-                if "vocabulary" not in str(error) and "no terms remain" not in str(error).lower():
-                    raise
-                continue
-            self._vectorizers.append(vectorizer)
+        self._classifier = None
+        self._vectorizers, blocks = fitted_vectorizers(texts, len(self.labels))
         if not blocks or len(np.unique(targets)) < 2:
             return
-        self._classifier = _fit_classifier(_stack(blocks), targets)
+        self._classifier = _fit_classifier(stack(blocks), targets)
 
     def predict(self, texts: Sequence[str]) -> FloatArray:
         """Float64 (rows, classes): probabilities, 0 for classes that no training row had."""
         probabilities = self._majority.predict(texts)
         if self._classifier is None or not len(texts):
             return probabilities
-        features = _stack([vectorizer.transform(texts) for vectorizer in self._vectorizers])
+        features = stack([vectorizer.transform(texts) for vectorizer in self._vectorizers])
         probabilities[:] = 0.0
         probabilities[:, self._classifier.classes_] = self._classifier.predict_proba(features)
         return probabilities
@@ -114,13 +106,14 @@ def _indices(labels: Sequence[Label], known: Sequence[Label]) -> IntArray:
     return np.array([places[type(label), label] for label in labels], dtype=np.int64)
 
 
-def _vectorizers(texts: Sequence[str], classes: int) -> list[Any]:
+def vectorizers(texts: Sequence[str], columns: int) -> list[Any]:
+    """TF-IDF of what the texts' scripts have: words, parts of words, runs of characters; not fitted."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     common = {
         "sublinear_tf": True,
         "dtype": np.float32,
-        "max_features": max(1_000, min(_MAX_FEATURES, _MAX_COEFFICIENTS // (2 * max(classes, 1)))),
+        "max_features": max(1_000, min(_MAX_FEATURES, _MAX_COEFFICIENTS // (2 * max(columns, 1)))),
         "min_df": 2 if len(texts) >= _ROWS_TO_DROP_SINGLES else 1,
     }
     unspaced = sum(map(has_unspaced_script, texts)) / len(texts)
@@ -135,7 +128,27 @@ def _vectorizers(texts: Sequence[str], classes: int) -> list[Any]:
     return chosen
 
 
-def _stack(blocks: list[Any]) -> Any:
+def fitted_vectorizers(texts: Sequence[str], columns: int) -> tuple[list[Any], list[Any]]:
+    """Those of the vectorizers that find something in the texts, and what they make of them.
+
+    Args:
+        texts: The training texts.
+        columns: Classes or numbers that a linear model is to learn: the fewer, the more terms are kept.
+    """
+    fitted, blocks = [], []
+    for vectorizer in vectorizers(texts, columns):
+        try:
+            blocks.append(vectorizer.fit_transform(texts))
+        except ValueError as error:
+            if "vocabulary" not in str(error) and "no terms remain" not in str(error).lower():
+                raise
+            continue
+        fitted.append(vectorizer)
+    return fitted, blocks
+
+
+def stack(blocks: list[Any]) -> Any:
+    """Sparse matrices side by side."""
     from scipy.sparse import hstack
 
     return hstack(blocks, format="csr")

@@ -12,10 +12,12 @@ from supertune.evaluate.metric import (
     Metric,
     Resampling,
     check_classifier,
+    check_numbers,
     interval_score,
     predicted,
     signature,
 )
+from supertune.evaluate.numbers.moments import Moments, five_of, influence
 
 _CHUNK = 1 << 22
 _LEAST_SHARE = 0.25
@@ -26,6 +28,8 @@ _FEW_FOR_MEANS = 50
 def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
     """``first`` minus ``second`` in one metric, with the 95 % interval of the difference on the same rows.
 
+    Metrics of numbers use the studentised bootstrap of what each row adds to the difference (`influence`).
+
     Metrics that are counted use a smoothed paired bootstrap: rows alike in truth and both answers are drawn
     together with Dirichlet weights, after adding about one imagined row that only ``first`` and one that only
     ``second`` gets right (as Bonett and Price 2012 for proportions), so that few disagreements do not look
@@ -34,8 +38,9 @@ def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resamplin
     Raises:
         UserError: The outcomes are not of the same rows, or the metric cannot be compared in pairs.
     """
-    check_classifier(first)
-    check_classifier(second)
+    check = check_numbers if metric.answers == "numbers" else check_classifier
+    check(first)
+    check(second)
     if first.labels != second.labels or not np.array_equal(first.targets, second.targets):
         raise UserError(
             "the two models were not measured on the same rows with the same labels",
@@ -45,7 +50,10 @@ def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resamplin
         return _from_counts(name, metric, first, second, resampling)
     if metric.from_rows is not None:
         return _from_rows(name, metric, first, second, resampling)
-    raise UserError(f"the metric {name!r} has no paired comparison", fix="compare f1_macro or accuracy")
+    if metric.from_moments is not None:
+        return _from_moments(name, metric.from_moments, first, second, resampling)
+    advice = "r2 or mae" if metric.answers == "numbers" else "f1_macro or accuracy"
+    raise UserError(f"the metric {name!r} has no paired comparison", fix=f"compare {advice}")
 
 
 def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
@@ -53,6 +61,7 @@ def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resam
     differences = metric.from_rows(first) - metric.from_rows(second)
     low, high, method = studentised_mean(differences, resampling)
     text = signature(f"difference:{name}", interval=f"paired-{method}", n=len(first))
+    numbers = metric.answers == "numbers"
     return interval_score(
         float(differences.mean()),
         low,
@@ -60,7 +69,28 @@ def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resam
         n=len(first),
         signature=text,
         limits=(-np.inf, np.inf),
-        warning=_disagreement_warning(first, second, _FEW_FOR_MEANS),
+        warning=None if numbers else _disagreement_warning(first, second, _FEW_FOR_MEANS),
+    )
+
+
+def _from_moments(name: str, moments: Moments, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
+    difference, n = 0.0, len(first)
+    moves = np.zeros(n)
+    for sign, outcome in ((1, first), (-1, second)):
+        rows = five_of(moments, outcome)
+        columns = rows.shape[1]
+        difference += sign * float(moments.value(rows.mean(axis=0)).mean())
+        moves += sign * sum(influence(moments.value, rows[:, column]) for column in range(columns)) / columns
+    # The difference as a mean over rows, each with what it adds to it.
+    low, high, method = studentised_mean(difference + moves, resampling)
+    return interval_score(
+        difference,
+        low,
+        high,
+        n=n,
+        signature=signature(f"difference:{name}", interval=f"paired-linear-{method}", n=n),
+        limits=(-np.inf, np.inf),
+        warning=f"interval is approximate: it rests on {n} rows" if n < _FEW_FOR_MEANS else None,
     )
 
 

@@ -13,6 +13,7 @@ from supertune.contracts import Features, LearnsBySimilarity, Task
 from supertune.errors import UserError
 from supertune.models import load_with_head, override_dropout
 from supertune.recipes.head import fit_head
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
 from supertune.recipes.start import Start
 from supertune.train import (
@@ -250,7 +251,7 @@ def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenL
     objective: Objective = loss if frozen is None else frozen.recalling(loss)
     if train.r_drop:
         forward = task.forward if frozen is None else frozen.recalling(task.forward)
-        objective = r_drop(forward, task.criterion, train.r_drop)
+        objective = r_drop(forward, task.criterion, train.r_drop, kind_of(task).divergence())
     return mixout(objective, pretrained_weights(model), train.mixout) if train.mixout else objective
 
 

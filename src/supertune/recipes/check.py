@@ -107,10 +107,9 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     console.heading("Data")
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
-    assert columns.label is not None
     labelled: dict[str, Table] = {}
     for split, table in tables.items():
-        labelled[split], unlabelled = set_aside_unlabelled(table, columns.label)
+        labelled[split], unlabelled = set_aside_unlabelled(table, *columns.labels)
         if len(unlabelled):
             console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
     language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
@@ -123,7 +122,15 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     }
     console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
     report, _ = gate(
-        CheckInput(labelled, columns, len(tables) > 1, lengths, max_length, source.max_positions),
+        CheckInput(
+            labelled,
+            columns,
+            len(tables) > 1,
+            lengths,
+            max_length,
+            source.max_positions,
+            numbers=TASKS[config.task.name].answers == "numbers",
+        ),
         allowed=(),
         console=console,
     )

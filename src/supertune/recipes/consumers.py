@@ -25,6 +25,7 @@ class BestEpoch:
         metric: Name of the score.
         patience: Epochs without a better score before it asks to stop; 0 for never.
         higher_is_better: Which way the score is better.
+        tie_breaker: What tells equal scores apart; less is better.
 
     Attributes:
         epoch: 1-based best epoch so far; 0 before the first.
@@ -39,8 +40,9 @@ class BestEpoch:
         patience: int,
         *,
         higher_is_better: bool = True,
+        tie_breaker: str = "log_loss",
     ) -> None:
-        self.metric = metric
+        self.metric, self._tie_breaker = metric, tie_breaker
         self.epoch = 0
         self._sign = 1 if higher_is_better else -1
         self.score = -self._sign * float("inf")
@@ -53,7 +55,7 @@ class BestEpoch:
         """Compare each ``validation`` event with the best so far."""
         if event.event != "validation":
             return
-        epoch, score, loss = event.values["epoch"], event.values[self.metric], event.values["log_loss"]
+        epoch, score, loss = event.values["epoch"], event.values[self.metric], event.values[self._tie_breaker]
         if (self._sign * score, -loss) > (self._sign * self.score, -self._loss):
             self.epoch, self.score, self._loss = epoch, score, loss
             # The old ones go first, so that the two never exist together.
@@ -92,8 +94,8 @@ class Validation:
 class Progress:
     """Moves the bar, and says a line per epoch."""
 
-    def __init__(self, console: Console, bar: Bar, metric: str, epochs: int) -> None:
-        self._console, self._bar, self._metric, self._epochs = console, bar, metric, epochs
+    def __init__(self, console: Console, bar: Bar, metric: str, epochs: int, *, loss: str = "log_loss") -> None:
+        self._console, self._bar, self._metric, self._epochs, self._loss = console, bar, metric, epochs, loss
         self._items = 0
         self._start = time.monotonic()
         self._epoch_loss = float("nan")
@@ -108,9 +110,10 @@ class Progress:
         elif event.event == "epoch":
             self._epoch_loss = values["loss"]
         elif event.event == "validation":
+            said = ", ".join(f"{name} {values[name]:.3f}" for name in dict.fromkeys((self._loss, self._metric)))
+            named = said.replace("log_loss", "loss", 1)
             self._console.say(
-                f"  epoch {values['epoch']:>2}/{self._epochs}: loss {self._epoch_loss:.3f}, validation loss "
-                f"{values['log_loss']:.3f}, {self._metric} {values[self._metric]:.3f}"
+                f"  epoch {values['epoch']:>2}/{self._epochs}: loss {self._epoch_loss:.3f}, validation {named}"
             )
         elif event.event == "stop":
             self._console.say(f"  stopped: {values['reason']}")

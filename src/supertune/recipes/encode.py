@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,11 @@ from supertune.contracts import Features, IntArray, Task
 from supertune.data import CheckInput, Table, TokenCache, texts_fingerprint
 from supertune.errors import UserError
 from supertune.files import sha256_bytes
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.tasks import UNLABELLED, ClassificationTask, tokenizer_fingerprint
-from supertune.train import CLASS_LOSSES, LossSettings, balanced_weights, take
+from supertune.tasks import TASKS, tokenizer_fingerprint
+from supertune.train import take
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,16 +27,15 @@ CACHED_CHARACTERS = 1_000_000
 """Texts of fewer characters are tokenised anew each time: one processor core needs about a second and a half."""
 
 
-def fitted_task(start: Start, rows: LoadedRows) -> ClassificationTask:
-    """The task with its labels learned from the training rows, and the loss the configuration asks for."""
-    task = ClassificationTask(rows.columns)
-    task.fit_state(rows.splits["train"])
-    weights = None
-    if start.config.train.class_weights == "balanced":
-        weights = balanced_weights(task.label_counts(rows.splits["train"]))
-    train = start.config.train
-    settings = LossSettings(weights, train.label_smoothing, train.focal_gamma, train.huber_delta)
-    return ClassificationTask(rows.columns, labels=task.labels, criterion=CLASS_LOSSES[train.loss](settings))
+def fitted_task(start: Start, rows: LoadedRows) -> Task:
+    """The task with its state learned from the training rows, and the loss the configuration asks for.
+
+    Raises:
+        UserError: There is nothing to learn from them.
+    """
+    task, learned = TASKS[start.config.task.name](rows.columns), rows.splits["train"]
+    task.fit_state(learned)
+    return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
 
 
 def encode_labelled(
@@ -82,7 +82,7 @@ def _kept_tokens(
     texts, characters = texts_fingerprint(table, task.columns.text)
     if characters < CACHED_CHARACTERS:
         return None
-    settings = json.dumps([task.name, max_length, texts, tokenizer_fingerprint(tokenizer)])
+    settings = json.dumps([task.name, task.columns.pair, max_length, texts, tokenizer_fingerprint(tokenizer)])
     key = sha256_bytes(settings.encode())
 
     def pieces() -> Iterator[Features]:
@@ -95,7 +95,7 @@ def _kept_tokens(
     return found if found is not None else cache.keep(key, pieces)
 
 
-def encode_splits(start: Start, task: ClassificationTask, rows: LoadedRows, console: Console) -> dict[str, Features]:
+def encode_splits(start: Start, task: Task, rows: LoadedRows, console: Console) -> dict[str, Features]:
     """Every split as tokens: training rows with a label, held-out tables whole.
 
     Raises:
@@ -124,13 +124,13 @@ def after(before: int, bar: Bar) -> Callable[[int], None]:
     return lambda count: bar(before + count)
 
 
-def labelled_only(features: dict[str, Features]) -> dict[str, Features]:
+def labelled_only(task: Task, features: Mapping[str, Features]) -> dict[str, Features]:
     """The features of the rows that have a label; those of a split that lacks none as they are, not copied."""
-    return {split: _labelled(encoded) for split, encoded in features.items()}
+    return {split: _labelled(task, encoded) for split, encoded in features.items()}
 
 
-def _labelled(encoded: Features) -> Features:
-    labelled = encoded.targets["labels"] != UNLABELLED
+def _labelled(task: Task, encoded: Features) -> Features:
+    labelled = task.labelled(encoded)
     return encoded if labelled.all() else take(encoded, np.flatnonzero(labelled))
 
 
@@ -149,5 +149,11 @@ def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) ->
         assert len(known) <= len(given)
         lengths[origin][there] = encoded.full_lengths[here]
     return CheckInput(
-        rows.given, rows.columns, rows.given_splits, lengths, start.max_length, start.source.max_positions
+        rows.given,
+        rows.columns,
+        rows.given_splits,
+        lengths,
+        start.max_length,
+        start.source.max_positions,
+        numbers=TASKS[start.config.task.name].answers == "numbers",
     )

@@ -14,13 +14,13 @@ import numpy as np
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Features, Finding, IntArray, ReadsLabels
+from supertune.contracts import Features, Finding, IntArray, ReadsLabels, Task
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.check import GateReport, check_allowed, check_metric
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
 from supertune.recipes.start import Start, check_strategy
-from supertune.tasks import ClassificationTask
 from supertune.train import Position, take, train
 
 _PROBED_BATCHES = 6
@@ -99,6 +99,7 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     """
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    kind_of(config.task.name).check(config.train)
     check_strategy(config)
     prepared = prepare(config, data, console)
     start, rows, report, stopping = prepared.start, prepared.rows, prepared.report, prepared.stopping
@@ -117,7 +118,7 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     return DryRun(start.config, sizes, report, (), cost, rows.language.language, start.why)
 
 
-def measure_cost(start: Start, task: ClassificationTask, features: Features, rows: int) -> Cost:
+def measure_cost(start: Start, task: Task, features: Features, rows: int) -> Cost:
     """Time a few steps, the longest batch among them, and scale to all tokens of all epochs.
 
     Layers that do not learn are timed apart, and counted once. Validation and the final scoring pass over the held-out
@@ -152,9 +153,7 @@ def measure_cost(start: Start, task: ClassificationTask, features: Features, row
     )
 
 
-def _recalled(
-    training: Training, task: ClassificationTask, batches: list[IntArray], folder: Path
-) -> tuple[list[Features], float]:
+def _recalled(training: Training, task: Task, batches: list[IntArray], folder: Path) -> tuple[list[Features], float]:
     """The batches as training will see them, and seconds per token for what is computed once and kept."""
     features = training.features["train"]
     some = take(features, np.concatenate(batches))

@@ -16,7 +16,9 @@ from supertune.contracts import Event, ReadsLabels
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
 from supertune.recipes.check import check_allowed, check_metric
-from supertune.recipes.measure import Measurement, measure
+from supertune.recipes.kinds import kind_of
+from supertune.recipes.measure import measure
+from supertune.recipes.measured import Measurement
 from supertune.recipes.predict import show_scores
 from supertune.recipes.prepare import Prepared, prepare
 from supertune.recipes.probe import probe
@@ -57,6 +59,7 @@ def fit(
     console = console or Console(quiet=True)
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    kind_of(config.task.name).check(config.train)
     check_trackers(config.train.trackers)
     check_strategy(config)
     existed = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from supertune.contracts import Features, IntArray, LearnsBySimilarity
+from supertune.contracts import Features, IntArray, LearnsBySimilarity, model_inputs
 from supertune.train import generator, predict_outputs, take
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def fit_head(
 
 def embedded(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """One vector per text, float (items, width)."""
-    vectors: torch.Tensor = cast(Any, model).embed(batch["input_ids"], batch["attention_mask"])
+    vectors: torch.Tensor = cast(Any, model).embed(**model_inputs(batch))
     return vectors
 
 

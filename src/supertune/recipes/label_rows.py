@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from supertune.contracts import Features, LearnsBySimilarity, Task
+from supertune.contracts import Features, LearnsBySimilarity, Task, label_names
 from supertune.data import Table
 from supertune.recipes.start import Start
 from supertune.tasks import joined
@@ -24,9 +24,10 @@ def with_label_rows(start: Start, strategy: LearnsBySimilarity, task: Task, feat
         task: Its state is fitted.
         features: The training rows, encoded.
     """
-    told = strategy.label_texts(list(task.head().config["id2label"].values()))
+    told = strategy.label_texts(label_names(task))
     texts = [text for each in told for text in each]
-    if len(texts) * _FEWEST < len(features):
+    # What a label is called is one text, and no pair.
+    if len(texts) * _FEWEST < len(features) or task.columns.pair:
         return features
     first, *others = task.columns.text
     table = Table.from_rows([{first: text, **dict.fromkeys(others)} for text in texts], source="labels")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,60 +10,14 @@ from numpy.typing import NDArray
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Columns, Features, Label, Outcome, Prediction, Predictor, Score
+from supertune.contracts import Features, Score
 from supertune.data import Table, leaked_rows
-from supertune.evaluate import MajorityBaseline, TfidfBaseline, metrics_for, paired_difference
 from supertune.evaluate import measure as measure_outcome
+from supertune.evaluate import metrics_for, paired_difference
+from supertune.recipes.kinds import kind_of
+from supertune.recipes.measured import WITHOUT_LEAKED, Held, Measurement
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel
-from supertune.tasks import UNLABELLED
-
-WITHOUT_LEAKED = "without_leaked"
-BASELINES: Mapping[str, Callable[[Sequence[str]], Predictor]] = {"majority": MajorityBaseline, "tfidf": TfidfBaseline}
-
-
-@dataclass(frozen=True)
-class Held:
-    """One held-out split and what the model says about it.
-
-    Attributes:
-        table: Every row of it, in input order.
-        features: The rows encoded.
-        predictions: One per row.
-        outcome: Truth and probabilities of the labelled rows.
-        labelled: Positions of those in ``table``.
-    """
-
-    table: Table
-    features: Features
-    predictions: tuple[Prediction, ...]
-    outcome: Outcome
-    labelled: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Everything that was measured.
-
-    Attributes:
-        held: Split → the model's answers.
-        scores: Split → metric → score: ``validation``, ``test``, ``test_without_leaked`` where rows leaked, and
-            ``test_<baseline>`` for each baseline.
-        undefined: Metric → why it has no value on the test split.
-        baselines: Baseline → metric → score on the test split.
-        difference: How much better than TF-IDF the model is in the primary metric, paired.
-    """
-
-    held: Mapping[str, Held]
-    scores: Mapping[str, Mapping[str, Score]]
-    undefined: Mapping[str, str] = field(default_factory=dict)
-    baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
-    difference: Score | None = None
-
-    @property
-    def final_split(self) -> str:
-        """The split whose scores say how good the model is: test; validation where there is no test."""
-        return "test" if "test" in self.held else "validation"
 
 
 def measure(
@@ -90,13 +43,14 @@ def measure(
     test = held.get("test")
     if test is None or not config.evaluate.baselines:
         return Measurement(held, scores, undefined)
-    guesses = baseline_outcomes(rows.splits["train"], test, rows.columns, test.outcome.labels, console)
+    kind = kind_of(saved.task)
+    guesses = kind.guesses(saved.task, rows.splits["train"], test, console)
     baselines = {
         name: measure_outcome(outcome, metrics_for(saved.task.answers), **settings).scores
         for name, outcome in guesses.items()
     }
     scores |= {f"test_{name}": values for name, values in baselines.items()}
-    difference = paired_difference(test.outcome, guesses["tfidf"], saved.task.primary_metric, **settings)
+    difference = paired_difference(test.outcome, guesses[kind.rival], saved.task.primary_metric, **settings)
     return Measurement(held, scores, undefined, baselines, difference)
 
 
@@ -108,7 +62,7 @@ def _hold(saved: SavedModel, table: Table, features: Features, config: Config, c
         features=features,
         predictions=tuple(saved.task.decode(outputs, features)),
         outcome=saved.task.outcome(outputs, features),
-        labelled=np.flatnonzero(features.targets["labels"] != UNLABELLED),
+        labelled=np.flatnonzero(saved.task.labelled(features)),
     )
 
 
@@ -125,31 +79,6 @@ def _without_leaked(
         outcome = held[split].outcome
         kept = ~np.isin(held[split].labelled, leaked)
         if kept.any():
-            rest = Outcome(outcome.targets[kept], outcome.outputs[kept], outcome.labels)
-            clean[f"{split}_{WITHOUT_LEAKED}"] = measure_outcome(
-                rest, metrics_for(saved.task.answers), **settings
-            ).scores
+            rest = measure_outcome(outcome.take(kept), metrics_for(saved.task.answers), **settings)
+            clean[f"{split}_{WITHOUT_LEAKED}"] = rest.scores
     return clean
-
-
-def baseline_outcomes(
-    train: Table, test: Held, columns: Columns, names: tuple[str, ...], console: Console
-) -> dict[str, Outcome]:
-    """Fit each baseline on the training rows and let it answer for the labelled test rows."""
-    assert columns.label is not None
-    texts, labels = list(train.texts(columns.text)), _as_text(train.column(columns.label))
-    questions = list(test.table.select(test.labelled, step="labelled").texts(columns.text))
-    outcomes = {}
-    with console.progress("baselines", len(BASELINES)) as bar:
-        for done, (name, make) in enumerate(BASELINES.items()):
-            bar(done, name)
-            baseline: Predictor = make(names)
-            baseline.fit(texts, labels)
-            outcomes[name] = Outcome(test.outcome.targets, baseline.predict(questions), names)
-    return outcomes
-
-
-def _as_text(labels: list[Label]) -> list[Label]:
-    from supertune.tasks import label_text
-
-    return [label_text(label) for label in labels]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from supertune.console import Console
 from supertune.errors import SupertuneError, UserError
 from supertune.files import explained, write_text
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.predict import open_trained
 from supertune.recipes.saved import write_whole
 from supertune.recipes.story import usage_code
@@ -58,7 +59,8 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
     if card.exists():
         lines = STRATEGIES["full"]().load_lines(saved.task.head().auto_class)
         why = f"A {strategy.name} adapter is merged into the weights here: this is a whole model."
-        code = usage_code(lines, saved.max_length)
+        usage = kind_of(saved.task).described(saved.task).usage
+        code = usage_code(lines, usage, saved.max_length, pair=saved.task.columns.pair)
         write_text(out / "README.md", recoded_card(card.read_text(encoding="utf-8"), code, why))
     console.say(f"whole model: {out} (outputs within {difference:.1e} of the adapter's)")
     return {"run": str(run), "out": str(out), "strategy": strategy.name, "max_difference": difference}

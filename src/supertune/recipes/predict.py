@@ -91,20 +91,51 @@ def _read_for(saved: SavedModel, file: object, *, on_bad_row: OnBadRow, sheet: s
     return table
 
 
-def texts_table(saved: SavedModel, texts: Sequence[str], source: str) -> Table:
-    """Plain texts as rows: the first text column holds them, further ones are empty."""
-    first, *others = saved.task.columns.text
+def texts_table(saved: SavedModel, texts: Sequence[str | Sequence[str]], source: str) -> Table:
+    """Plain texts as rows: the first text column holds them, further ones are empty; pairs fill both.
+
+    Raises:
+        UserError: The model compares two texts, and there are single ones; or the other way round.
+    """
+    columns, pair = saved.task.columns.text, saved.task.columns.pair
+    wrong = [text for text in texts if isinstance(text, str) == pair or (pair and len(text) != 2)]
+    if wrong:
+        reads = "compares two texts" if pair else "reads one text at a time"
+        fix = f"give both, or a file with the columns {' and '.join(columns)}" if pair else "give a list of texts"
+        raise UserError(f"this model {reads}: not {shorten(repr(wrong[0]), 60)}", where=source, fix=fix)
+    if pair:
+        return Table.from_rows([dict(zip(columns, text, strict=True)) for text in texts], source=source)
+    first, *others = columns
     return Table.from_rows([{first: text, **dict.fromkeys(others)} for text in texts], source=source)
 
 
-def predict_texts(run: Path, texts: Sequence[str]) -> list[dict[str, object]]:
-    """Predict texts given one by one.
+def predict_texts(run: Path, texts: Sequence[str | Sequence[str]]) -> list[dict[str, object]]:
+    """Predict texts given one by one, or pairs of them.
 
     Raises:
-        UserError: The run cannot be used.
+        UserError: The run cannot be used, or it compares two texts and these are single ones.
     """
     _, saved = open_trained(run)
     return list(predict_table(saved, texts_table(saved, texts, "texts")))
+
+
+def predict_typed(run: Path, texts: Sequence[str]) -> list[dict[str, object]]:
+    """Predict texts as they were typed: one after the other, or two and two where the model compares two.
+
+    Raises:
+        UserError: The run cannot be used, or a text is left without a partner.
+    """
+    _, saved = open_trained(run)
+    given: Sequence[str | Sequence[str]] = texts
+    if saved.task.columns.pair:
+        if len(texts) % 2:
+            raise UserError(
+                f"this model compares two texts, and {len(texts)} were given",
+                where="texts",
+                fix=f'supertune predict {run} "first text" "second text"',
+            )
+        given = list(zip(texts[::2], texts[1::2], strict=True))
+    return list(predict_table(saved, texts_table(saved, given, "texts")))
 
 
 def predict_lines(run: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
@@ -125,9 +156,16 @@ def predict_lines(run: Path, texts: Iterable[str]) -> Iterator[dict[str, object]
 def readable(row: dict[str, object]) -> str:
     """A prediction for people: label, how sure, and the beginning of the text."""
     scores = row.get("scores")
-    sure = f"{max(scores.values()):.0%}" if isinstance(scores, dict) else ""
+    # The scores of a rating are what it was before it was rounded.
+    sure = f"{max(scores.values()):.0%}" if isinstance(scores, dict) and len(scores) > 1 else ""
     text = next((value for value in row.values() if isinstance(value, str)), "")
-    return f"{row['prediction']!s:<24} {sure:>4}  {shorten(text, 60)}"
+    return f"{_answer(row['prediction']):<24} {sure:>4}  {shorten(text, 60)}"
+
+
+def _answer(prediction: object) -> str:
+    if isinstance(prediction, dict):
+        return ", ".join(f"{name} {_answer(value)}" for name, value in prediction.items())
+    return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction)
 
 
 def evaluate_file(
@@ -150,13 +188,13 @@ def evaluate_file(
     refuse_existing(out)
     store, saved = open_trained(run)
     table = _read_for(saved, data, on_bad_row=on_bad_row, sheet=sheet)
-    label = saved.task.columns.label
-    if label not in table.column_names:
-        raise UserError(
-            f"has no column {label!r} with the labels to compare with",
-            where=table.source,
-            fix="supertune predict needs no labels; or rename the label column",
-        )
+    for label in saved.task.columns.labels:
+        if label not in table.column_names:
+            raise UserError(
+                f"has no column {label!r} with the labels to compare with",
+                where=table.source,
+                fix="supertune predict needs no labels; or rename the label column",
+            )
     with console.progress("tokenising", len(table)) as bar:
         cache = TokenCache(console.warn)
         features = encode_labelled(saved.task, table, saved.tokenizer, saved.max_length, cache=cache, progress=bar)
@@ -164,7 +202,8 @@ def evaluate_file(
         outputs = saved.outputs(features, progress=bar)
     outcome = saved.task.outcome(outputs, features)
     if not len(outcome):
-        raise UserError(f"no row has a value in the label column {label!r}", where=table.source, fix="label some rows")
+        names = " and ".join(map(repr, saved.task.columns.labels))
+        raise UserError(f"no row has a value in the label column {names}", where=table.source, fix="label some rows")
     scores = measure(outcome, metrics_for(saved.task.answers)).scores
     show_scores(console, scores, saved.task.headline)
     if out is not None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels
+from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels, Task, label_names
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
-from supertune.tasks import ClassificationTask
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Prepared:
     """
 
     start: Start
-    task: ClassificationTask
+    task: Task
     rows: LoadedRows
     features: Mapping[str, Features]
     report: GateReport
@@ -38,7 +37,7 @@ class Prepared:
     @property
     def learned(self) -> dict[str, Features]:
         """The features of the rows that have a label."""
-        return labelled_only(dict(self.features))
+        return labelled_only(self.task, self.features)
 
 
 def prepare(
@@ -66,9 +65,9 @@ def prepare(
     task = fitted_task(start, rows)
     # What is not known of a label shows before anything else is done.
     if isinstance(start.strategy, ReadsLabels):
-        start.strategy.meanings(task.label_names)
+        start.strategy.meanings(label_names(task))
     elif isinstance(start.strategy, LearnsBySimilarity):
-        start.strategy.label_texts(task.label_names)
+        start.strategy.label_texts(label_names(task))
     if settled is not None:
         settled(start, rows)
     features = encode_splits(start, task, rows, console)

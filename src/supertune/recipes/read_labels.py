@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from supertune.console import Console
-from supertune.contracts import Event, Features, ReadsLabels, Task
+from supertune.contracts import Event, Features, ReadsLabels, Task, label_names
 from supertune.errors import UserError
 from supertune.evaluate import estimate
 from supertune.recipes.start import Start
@@ -56,7 +56,7 @@ def read_labels(
             where="model.max_length",
             fix=f"--set model.max_length={room}",
         )
-    names = list(task.head().config["id2label"].values())
+    names = label_names(task)
     rows, seed = len(features["train"]), start.config.train.seed
     record(Event("start", 0, {"steps": 0, "epochs": 0, "rows": rows, "seed": seed, "parameters": 0}))
     for label, texts in zip(names, strategy.meanings(names), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from supertune.data import (
 from supertune.errors import UserError
 from supertune.language import LanguageGuess, guess_language, is_blank
 from supertune.strategies import build_strategy
+from supertune.tasks import TASKS
 
 _FOR_LANGUAGE = 4000
 """Rows looked at to tell the language, spread over the training rows."""
@@ -99,10 +100,17 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         UserError: They cannot be told, or a table lacks one.
     """
     first = next(iter(tables.values()))
-    columns = infer_columns(first, text=config.data.text, label=config.data.label, need_label=need_label)
+    columns = infer_columns(
+        first,
+        text=config.data.text,
+        label=config.data.label,
+        need_label=need_label,
+        numbers=TASKS[config.task.name].answers == "numbers",
+        pair=config.data.pair,
+    )
     for announcement in columns.announcements:
         console.say(f"  {announcement}")
-    wanted = [*columns.text, *([columns.label] if columns.label and need_label else [])]
+    wanted = [*columns.text, *(columns.labels if need_label else ())]
     for table in tables.values():
         for name in wanted:
             if name not in table.column_names:
@@ -122,23 +130,25 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     """
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
-    assert columns.label is not None
     given: dict[str, Table] = {}
     announcements: list[str] = list(columns.announcements)
     for split, table in tables.items():
-        given[split], unlabelled = set_aside_unlabelled(table, columns.label)
+        given[split], unlabelled = set_aside_unlabelled(table, *columns.labels)
         if len(unlabelled):
             announcements.append(f"{len(unlabelled):,} rows of {table.source} have no label and are set aside")
             console.say(f"  {announcements[-1]}")
         if not len(given[split]):
             raise UserError(
-                f"no row has a value in the label column {columns.label!r}",
+                f"no row has a value in {' and '.join(map(repr, columns.labels))}, which is to be learned",
                 where=table.source,
                 fix="name the right column with --label, or label some rows",
             )
-    per_label = rows_per_label(given, columns)
+    numbers = TASKS[config.task.name].answers == "numbers"
+    per_label = rows_per_label(given, columns, numbers=numbers)
     fractions = split_shares(config, given, per_label)
-    splits, cut = _split(fractions, config.data.split_seed, given, columns)
+    # What a split is stratified by: there are no classes of numbers.
+    stratified = replace(columns, labels=()) if numbers else columns
+    splits, cut = _split(fractions, config.data.split_seed, given, stratified)
     if fractions[1] < config.data.split[1]:
         cut = (
             *cut,
@@ -165,11 +175,13 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     )
 
 
-def rows_per_label(given: Mapping[str, Table], columns: Columns) -> float:
-    """Rows per label, on average, of the table that the training rows come from."""
-    assert columns.label is not None
+def rows_per_label(given: Mapping[str, Table], columns: Columns, *, numbers: bool) -> float:
+    """Rows per label, on average, of the table that the training rows come from; of numbers there are none."""
     table = given["all"] if "all" in given else given.get("train")
-    return math.inf if table is None else len(table) / len(set(table.column(columns.label)))
+    if table is None or numbers:
+        return math.inf
+    assert columns.label is not None
+    return len(table) / len(set(table.column(columns.label)))
 
 
 def split_shares(config: Config, given: Mapping[str, Table], per_label: float) -> Sequence[float]:
@@ -197,7 +209,8 @@ def _split(
     if "all" in given:
         splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
-        return splits, (f"split by label and seed {seed}: {sizes}",)
+        by = "label and seed" if columns.labels else "seed"
+        return splits, (f"split by {by} {seed}: {sizes}",)
     completed = complete_splits(given, columns, fractions=fractions, seed=seed)
     return dict(completed.tables), completed.announcements
 

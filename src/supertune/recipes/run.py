@@ -70,12 +70,13 @@ class Run:
         """What the model says about texts, or about every row of a file, DataFrame or list of dicts.
 
         Args:
-            data: A list of texts, or rows as `supertune.read` takes them (a single string is a file's path).
+            data: A list of texts, or of pairs of texts where the model compares two, or rows as `supertune.read` takes
+                them (a single string is a file's path).
 
         Raises:
             UserError: The rows lack a text column of the model, or a file of the run is damaged.
         """
-        if isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(text, str) for text in data):
+        if isinstance(data, Sequence) and not isinstance(data, str) and all(map(_is_text, data)):
             return predict_texts(self.path, data)
         return list(predict_file(self.path, data, console=Console(quiet=True)))
 
@@ -95,6 +96,11 @@ class Run:
         """
         saved = open_saved(self._store.require("model"))
         return saved.model, saved.tokenizer
+
+
+def _is_text(item: object) -> bool:
+    """A text or a pair of texts, not a row."""
+    return isinstance(item, str) or (isinstance(item, tuple | list) and all(isinstance(text, str) for text in item))
 
 
 def load_run(path: str | Path) -> Run:

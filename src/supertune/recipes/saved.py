@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task
+from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task, label_names
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, write_json
 from supertune.models import ModelSource, load_configuration, load_tokenizer, load_with_head, resolve, save_tokenizer
@@ -80,7 +80,7 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
         if strategy.adapter:
-            write_json(partial / LABELS_FILE, {"labels": list(task.head().config["id2label"].values())})
+            write_json(partial / LABELS_FILE, {"labels": label_names(task)})
         _writing(save_tokenizer, start.tokenizer, partial)
         write_json(partial / TASK_FILE, described)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from supertune.config import Config, absolute_paths
 from supertune.console import Console
-from supertune.contracts import LearnsBySimilarity, ReadsLabels, Strategy
+from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy
 from supertune.errors import UserError
 from supertune.models import (
     REGISTRY,
@@ -23,8 +23,10 @@ from supertune.models import (
     resolve,
 )
 from supertune.recipes.choose import choose_strategy
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.strategies import build_strategy, looks_back_only
+from supertune.tasks import TASKS
 from supertune.train import RATE_FACTORS, Precision, available_bytes, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
@@ -228,19 +230,32 @@ def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Cons
     return config.with_values({"strategy.name": choice.strategy}), choice.why
 
 
-def _check_fits(config: Config, strategy: Strategy) -> None:
+def _check_fits(config: Config, strategy: Strategy, columns: Columns) -> None:
     """Check that settings of training mean something for the strategy.
 
     Raises:
         UserError: One does not.
     """
     train = config.train
+    if isinstance(strategy, ReadsLabels | LearnsBySimilarity) and TASKS[config.task.name].answers != "classes":
+        raise UserError(
+            f"{strategy.name} tells labels apart, and {config.task.name} has none",
+            where="strategy.name",
+            fix="--strategy probe, which learns from few rows as well, or full",
+        )
     if isinstance(strategy, ReadsLabels):
+        if columns.pair:
+            raise UserError(
+                f"{strategy.name} reads one text, and these are pairs",
+                where="data.pair",
+                fix="--no-pair joins the two to one text; --strategy probe learns from pairs",
+            )
         if train.epochs not in ("auto", 0):
             raise UserError("learns from no rows", where="train.epochs", fix="leave it out with --strategy zero-shot")
         for key in ("learning_rate", "seeds", "averaging", "loss", "optimizer", "class_weights"):
             # Its own configuration, written out, holds the rate that nothing learns at.
-            if getattr(train, key) not in (getattr(type(train)(), key), strategy.default_learning_rate()):
+            own = (getattr(type(train)(), key), strategy.default_learning_rate(), kind_of(config.task.name).loss)
+            if getattr(train, key) not in own:
                 raise UserError(
                     "learns from no rows", where=f"train.{key}", fix="leave it out with --strategy zero-shot"
                 )
@@ -254,7 +269,8 @@ def _check_fits(config: Config, strategy: Strategy) -> None:
     if isinstance(strategy, LearnsBySimilarity):
         defaults = type(train)()
         for key in ("loss", "label_smoothing", "r_drop"):
-            if getattr(train, key) != getattr(defaults, key):
+            # Its own configuration, written out, holds the loss that a head would be learned by.
+            if getattr(train, key) not in (getattr(defaults, key), kind_of(config.task.name).loss):
                 raise UserError(
                     f"means nothing for the strategy {strategy.name!r}, which learns by similarity",
                     where=f"train.{key}",
@@ -284,7 +300,7 @@ def settle(
     else:
         precision = train.precision
     strategy = chosen_strategy(config)
-    _check_fits(config, strategy)
+    _check_fits(config, strategy, rows.columns)
     room = source.max_positions - strategy.extra_tokens
     if config.model.max_length is None and room >= 8:
         max_length = min(max_length, room)
@@ -307,7 +323,8 @@ def settle(
         console.warn(weak)
     values: dict[str, object] = {
         "data.text": list(rows.columns.text),
-        "data.label": rows.columns.label,
+        "data.label": rows.columns.label if len(rows.columns.labels) == 1 else list(rows.columns.labels),
+        "data.pair": rows.columns.pair,
         "data.split": list(rows.shares),
         "model.name": source.name,
         "model.max_length": max_length,
@@ -326,6 +343,8 @@ def settle(
         values["train.epochs"] = 0
     elif train.epochs == "auto":
         values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size, strategy.passes)
+    if train.loss == "auto":
+        values["train.loss"] = kind_of(config.task.name).loss
     if train.learning_rate == "auto":
         values["train.learning_rate"] = default_rate(strategy, train.optimizer)
     return Start(located(config.with_values(values)), source, tokenizer, max_length, strategy, device, precision)

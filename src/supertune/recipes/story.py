@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from supertune.contracts import Features, ReadsLabels, Score, Section
-from supertune.evaluate import verdict
+from supertune.contracts import Features, ReadsLabels, Score, Section, Task
 from supertune.files import write_text
-from supertune.language import shorten
 from supertune.recipes.check import GateReport
-from supertune.recipes.measure import Measurement
+from supertune.recipes.kinds import AnswerKind, kind_of
+from supertune.recipes.measured import Measurement
+from supertune.recipes.results import named_baselines
 from supertune.recipes.rows import LoadedRows
-from supertune.recipes.sections import REPORT_WORDS, named_baselines, result_sections, training_section
+from supertune.recipes.sections import REPORT_WORDS, training_section
 from supertune.recipes.start import Start
 from supertune.recipes.train_seeds import TrainedSeeds
 from supertune.runs import ModelCard, Report, RunStore, model_card, render_report
-from supertune.tasks import ClassificationTask
 
 Language = Literal["en", "zh"]
 
@@ -30,12 +28,17 @@ class Story:
 
     store: RunStore
     start: Start
-    task: ClassificationTask
+    task: Task
     rows: LoadedRows
     features: Mapping[str, Features]
     gate: GateReport
     trained: TrainedSeeds
     measured: Measurement
+
+    @property
+    def kind(self) -> AnswerKind:
+        """The kind of answers that the model gives."""
+        return kind_of(self.task)
 
     @property
     def language(self) -> Language:
@@ -54,24 +57,13 @@ class Story:
 
     def verdict(self) -> str:
         """How good the model is and how sure we are, in plain words."""
-        outcome = self.measured.held[self.measured.final_split].outcome
-        counts = Counter(outcome.labels[target] for target in outcome.targets)
-        learned = dict(zip(self.task.label_names, self.task.label_counts(self.rows.splits["train"]), strict=True))
-        return verdict(
-            self.scores,
-            self.measured.baselines,
-            self.measured.difference,
-            n_test=len(outcome),
-            test_counts={name: counts[name] for name in outcome.labels},
-            train_counts=learned,
-            language=self.language,
-        )
+        return self.kind.verdict(self.measured, self.task, self.rows.splits["train"], self.language)
 
     def sections(self) -> tuple[Section, ...]:
         """Results first, then how training went."""
         config = self.start.config
         return (
-            *result_sections(self.measured, self.task, show_text=config.evaluate.text, language=self.language),
+            *self.kind.sections(self.measured, self.task, show_text=config.evaluate.text, language=self.language),
             training_section(
                 self.store.events(),
                 self.features,
@@ -144,32 +136,28 @@ def write_story(story: Story) -> str:
 
 def _card(story: Story, said: str) -> ModelCard:
     source, config = story.start.source, story.start.config
-    labels = story.task.label_names
+    described = story.kind.described(story.task)
     train = config.train.model_dump()
     untrained = isinstance(story.start.strategy, ReadsLabels)
     learned = f"fine-tuned on {len(story.rows.splits['train']):,} texts"
     made = "as it was pre-trained, told what the labels mean" if untrained else learned
     return ModelCard(
-        title=f"{source.name} {'as a zero-shot classifier of' if untrained else 'fine-tuned to tell apart'} "
-        f"{len(labels)} labels",
-        summary=(
-            f"A text classifier with {len(labels)} labels ({shorten(', '.join(labels), 200)}), "
-            f"{source.name} {made} with supertune."
-        ),
+        title=f"{source.name} {'told (zero-shot)' if untrained else 'fine-tuned'} to {described.title}",
+        summary=f"{described.summary}, {source.name} {made} with supertune.",
         verdict=said,
         task=story.task.name,
-        pipeline_tag="text-classification",
+        pipeline_tag=described.pipeline_tag,
         strategy=config.strategy.name,
         base_model=source.name,
         split=story.measured.final_split,
         scores=story.scores,
         transformers_code=_plain_code(story),
-        supertune_code=_SUPERTUNE_CODE,
+        supertune_code=_supertune_code(pair=story.task.columns.pair),
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
         provenance={"model": source.provenance, "sha256": source.sha256, "licence": source.license},
         baselines=named_baselines(story.measured, "en"),
-        labels=labels,
+        labels=described.labels,
         data=_data_facts(story.rows),
         rows=story.gate.rows,
         findings=story.gate.findings,
@@ -201,30 +189,36 @@ def _plain_code(story: Story) -> str:
     base = f"base = {json.dumps(str(source.folder) if source.origin == 'folder' else source.name)}\n"
     if source.origin == "embedded":
         base = f'from supertune.models import resolve\n\nbase = resolve("{source.name}").folder  # or a copy of it\n'
-    return usage_code((base if strategy.adapter else "") + lines, start.max_length)
+    usage = story.kind.described(story.task).usage
+    return usage_code((base if strategy.adapter else "") + lines, usage, start.max_length, pair=story.task.columns.pair)
 
 
-def usage_code(lines: str, max_length: int) -> str:
-    """Python lines that open a classifier and ask it.
+def usage_code(lines: str, usage: str, max_length: int, *, pair: bool) -> str:
+    """Python lines that open a model and ask it.
 
     Args:
         lines: What makes ``tokenizer`` and ``model``.
+        usage: What asks ``model`` about ``batch``.
         max_length: Tokens per text.
+        pair: Whether it compares two texts.
     """
+    texts = 'texts = ["one text", "another text"]'
+    if pair:
+        texts += '\nothers = ["what it is compared with", "what the other is compared with"]'
+    given = "texts, others" if pair else "texts"
     return f"""\
 import torch
 {lines}
-texts = ["one text", "another text"]
-batch = tokenizer(texts, truncation=True, max_length={max_length}, padding=True, return_tensors="pt")
-with torch.no_grad():
-    probabilities = model(**batch).logits.softmax(-1)
-labels = [model.config.id2label[int(index)] for index in probabilities.argmax(-1)]
-"""
+{texts}
+batch = tokenizer({given}, truncation=True, max_length={max_length}, padding=True, return_tensors="pt")
+{usage}"""
 
 
-_SUPERTUNE_CODE = """\
+def _supertune_code(*, pair: bool) -> str:
+    asked = '[("one text", "what it is compared with")]' if pair else '["one text", "another text"]'
+    return f"""\
 import supertune
 
 run = supertune.load_run("..")  # the run directory that holds this folder
-run.predict(["one text", "another text"])
+run.predict({asked})
 """

@@ -17,6 +17,7 @@ from supertune.recipes.begin import Training, begin
 from supertune.recipes.consumers import BestEpoch, Checkpoints, Progress, Validation
 from supertune.recipes.encode import after
 from supertune.recipes.interruption import Interruption
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.start import Start
 from supertune.train import (
     BITS,
@@ -95,7 +96,11 @@ def train_one(
     training = begin(start, task, features)
     metric = task.primary_metric if evaluation.metric == "auto" else evaluation.metric
     best = BestEpoch(
-        training.learner.weights, metric, settings.patience, higher_is_better=METRICS[metric].higher_is_better
+        training.learner.weights,
+        metric,
+        settings.patience,
+        higher_is_better=METRICS[metric].higher_is_better,
+        tie_breaker=kind_of(task).tie_breaker,
     )
     begun = time.monotonic()
     training = with_frozen(training, task, checkpoints, evaluation.batch_size, console)
@@ -108,7 +113,9 @@ def train_one(
         console.progress("training", training.steps) as bar,
         CheckpointWriter(checkpoints, settings.checkpoints) as disk,
     ):
-        consumers: list[Consumer] = [Progress(console, bar, metric, training.plan.epochs)]
+        consumers: list[Consumer] = [
+            Progress(console, bar, metric, training.plan.epochs, loss=kind_of(task).tie_breaker)
+        ]
         if "validation" in features:
             consumers += [Validation(lambda: validate(training, task, metric, evaluation)), best]
         every = None if settings.checkpoint_every == "auto" else settings.checkpoint_every
@@ -131,7 +138,9 @@ def train_one(
         raise KeyboardInterrupt
     # Without validation rows the last weights are kept, or their average.
     training.learner.load_weights(best.weights or training.learner.weights())
-    degenerate = "validation" in features and is_degenerate(task, training, evaluation)
+    degenerate = "validation" in features and kind_of(task).learned_nothing(
+        outcome_of(training, task, evaluation), training.features["train"]
+    )
     return Trained(
         training.finish(),
         position.step,
@@ -282,19 +291,4 @@ def outcome_of(training: Training, task: Task, evaluation: EvaluateConfig) -> Ou
 def validate(training: Training, task: Task, metric: str, evaluation: EvaluateConfig) -> dict[str, float]:
     """The scores that a ``validation`` event carries."""
     outcome = outcome_of(training, task, evaluation)
-    return {name: estimate(outcome, name) for name in dict.fromkeys(("accuracy", "log_loss", metric))}
-
-
-def is_degenerate(task: Task, training: Training, evaluation: EvaluateConfig) -> bool:
-    """Whether nothing was learned: one answer for every validation row, no surer than the classes' shares.
-
-    A model that rightly calls everything by the name of an overwhelming class is surer than that of easy rows.
-    """
-    import numpy as np
-
-    outcome = outcome_of(training, task, evaluation)
-    if len(np.unique(outcome.outputs.argmax(1))) > 1 or len(np.unique(outcome.targets)) < 2:
-        return False
-    shares = np.bincount(training.features["train"].targets["labels"], minlength=outcome.outputs.shape[1])
-    guess = np.log(np.maximum(shares, 1) / shares.sum())
-    return float(estimate(outcome, "log_loss")) >= 0.98 * float(-guess[outcome.targets].mean())
+    return {name: estimate(outcome, name) for name in dict.fromkeys((*kind_of(task).told, metric))}

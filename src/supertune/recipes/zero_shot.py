@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Columns, ReadsLabels, Strategy, Task
+from supertune.contracts import Columns, ReadsLabels, Strategy, Task, label_names
 from supertune.data import OnBadRow, Table, infer_columns, read
 from supertune.errors import UserError
 from supertune.language import guess_language
@@ -62,7 +62,7 @@ def zero_shot_file(
         UserError: The rows cannot be used, there is no such model, or it is not known what a label means.
     """
     table = read(file, on_bad_row=on_bad_row, sheet=sheet)
-    columns = infer_columns(table, text=text, need_label=False)
+    columns = infer_columns(table, text=text, need_label=False, pair=False)
     for announcement in columns.announcements:
         console.say(f"  {announcement}")
     saved = _opened(labels, table, Columns(columns.text), model, template, console)
@@ -94,7 +94,7 @@ def answering_model(
     opened = load_with_head(source, base_head(strategy, task, source), pad_token_id=tokenizer.pad_token_id)
     model = strategy.prepare(opened)
     model.train(False)
-    names = list(task.head().config["id2label"].values())
+    names = label_names(task)
     strategy.read_labels(model, tokenizer, names, scale=source.similarity_scale)
     return model
 

@@ -92,7 +92,7 @@ head = load_file(f"{{folder}}/{HEAD}")
 
 def model(input_ids, attention_mask, **others):
     mask = attention_mask.unsqueeze(-1)
-    states = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    states = encoder(input_ids=input_ids, attention_mask=attention_mask, **others).last_hidden_state
     mean = (states * mask).sum(1) / mask.sum(1)
 {normalise}\
     return SimpleNamespace(logits=torch.nn.functional.linear(mean, head["weight"], head["bias"]))
@@ -129,14 +129,14 @@ def _encoder_with_head() -> Any:
         def set_input_embeddings(self, value: Any) -> None:
             self.body.set_input_embeddings(value)
 
-        def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            """One vector per text, float (items, width): the mean over its tokens."""
-            states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **types: torch.Tensor) -> torch.Tensor:
+            """One vector per text or pair, float (items, width): the mean over its tokens."""
+            states = self.body(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
             mask = attention_mask.unsqueeze(-1).to(states.dtype)
             mean = (states * mask).sum(1) / mask.sum(1)
             return torch.nn.functional.normalize(mean, dim=-1) if self.normalised else mean
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
-            return SequenceClassifierOutput(logits=self.classifier(self.embed(input_ids, attention_mask)))
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **types: torch.Tensor) -> Any:
+            return SequenceClassifierOutput(logits=self.classifier(self.embed(input_ids, attention_mask, **types)))
 
     return EncoderWithHead

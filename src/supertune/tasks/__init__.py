@@ -7,9 +7,13 @@ from typing import Any
 
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
+from supertune.tasks.regression import RegressionTask
 from supertune.tasks.tokenise import joined, token_lengths, tokenizer_fingerprint
 
-TASKS = {"classification": ClassificationTask}
+TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask]] = {
+    "classification": ClassificationTask,
+    "regression": RegressionTask,
+}
 
 
 def task_from_state(name: str, state: Mapping[str, Any]) -> Task:
@@ -21,6 +25,7 @@ __all__ = [
     "TASKS",
     "UNLABELLED",
     "ClassificationTask",
+    "RegressionTask",
     "joined",
     "label_text",
     "task_from_state",

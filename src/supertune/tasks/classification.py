@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows
+from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows, model_inputs
 from supertune.errors import UserError
 from supertune.language import is_blank
 from supertune.tasks.tokenise import joined, token_batches
@@ -49,12 +49,14 @@ class ClassificationTask:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ClassificationTask:
         """The task as it was saved by `state`."""
-        columns = Columns(text=tuple(state["text"]), label=state["label"])
+        labels = (state["label"],) if state["label"] else ()
+        columns = Columns(text=tuple(state["text"]), labels=labels, pair=state.get("pair", False))
         return cls(columns, labels=tuple(state["labels"]))
 
     def state(self) -> dict[str, Any]:
         """Columns and labels with their JSON types, in index order."""
-        return {"text": list(self.columns.text), "label": self.columns.label, "labels": list(self.labels)}
+        columns = {"text": list(self.columns.text), "pair": self.columns.pair, "label": self.columns.label}
+        return {**columns, "labels": list(self.labels)}
 
     def fit_state(self, rows: Rows) -> None:
         """Collect the labels of the training rows, in a natural order: numbers by size, text by code point."""
@@ -63,6 +65,10 @@ class ClassificationTask:
         for batch in rows.batches(columns=(self.columns.label,)):
             found.update(label for label in batch[self.columns.label] if not _is_missing(label))
         self.labels = tuple(sorted(found, key=lambda label: (isinstance(label, str), label)))
+
+    def minimising(self, criterion: Criterion) -> ClassificationTask:
+        """The same task with what its training minimises."""
+        return ClassificationTask(self.columns, labels=self.labels, criterion=criterion)
 
     def label_counts(self, rows: Rows) -> list[int]:
         """Number of rows of each label, in index order."""
@@ -159,7 +165,7 @@ class ClassificationTask:
 
     def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Logits, float (items, classes)."""
-        logits: torch.Tensor = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        logits: torch.Tensor = model(**model_inputs(batch)).logits
         return logits
 
     def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -189,11 +195,15 @@ class ClassificationTask:
             for row, top, scores in zip(features.rows, best, probabilities, strict=True)
         ]
 
+    def labelled(self, features: Features) -> NDArray[np.bool_]:
+        """Bool (items,): which items have a label."""
+        labelled: NDArray[np.bool_] = features.targets["labels"] != UNLABELLED
+        return labelled
+
     def outcome(self, outputs: NDArray[Any], features: Features) -> Outcome:
         """Truth and probabilities of the labelled rows."""
-        targets = features.targets["labels"]
-        labelled = targets != UNLABELLED
-        return Outcome(targets[labelled], self.probabilities(outputs)[labelled], self.label_names)
+        labelled = self.labelled(features)
+        return Outcome(features.targets["labels"][labelled], self.probabilities(outputs)[labelled], self.label_names)
 
 
 def label_text(label: Label) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,15 @@ _CHARACTERS = 1_000_000
 
 @dataclass(frozen=True)
 class _Tokens:
-    """Tokens of several texts: ids int32 (tokens kept,), and how many each text has now and had before it was cut."""
+    """Tokens of several texts: ids int32 (tokens kept,), and how many each text has now and had before it was cut.
+
+    ``types`` int8 (tokens kept,) says which text of a pair a token is of, for models that want to know.
+    """
 
     ids: NDArray[np.int32]
     lengths: IntArray
     full_lengths: IntArray
+    types: NDArray[np.int8] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,19 @@ class _Frame:
 def token_batches(
     rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Iterator[Features]:
-    """The joined text columns as ``input_ids``, cut to ``max_length``, one item per row, without targets.
+    """The text columns as ``input_ids``, cut to ``max_length``, one item per row, without targets.
 
-    Comes in pieces of at most 1,024 rows, so that nothing but the result need grow with the rows; at least one piece.
+    Several columns are joined to one text; those of a pair become one item of two texts, of which the longer is cut
+    until both fit, with ``token_type_ids`` where the model wants them. A tokenizer that puts nothing between the two
+    (a decoder's) gets them joined. Comes in pieces of at most 1,024 rows, so that nothing but the result need grow
+    with the rows; at least one piece.
     """
-    frame = _frame(tokenizer)
+    tokenise = _tokeniser(columns, tokenizer)
     start = 0
     for texts in _portions(rows, columns):
-        found = _tokenise(texts, tokenizer, max_length, frame)
+        found = tokenise(texts, max_length)
         yield Features(
-            tokens={"input_ids": found.ids},
+            tokens={"input_ids": found.ids, **({} if found.types is None else {"token_type_ids": found.types})},
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(found.lengths)]),
             targets={},
             rows=np.arange(start, start + len(texts), dtype=np.int64),
@@ -64,10 +71,10 @@ def token_batches(
 
 
 def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase) -> Iterator[IntArray]:
-    """Number of tokens of each row's joined text, special tokens included, nothing cut; one array per batch."""
-    frame = _frame(tokenizer)
+    """Number of tokens of each row's text or pair, special tokens included, nothing cut; one array per batch."""
+    tokenise = _tokeniser(columns, tokenizer)
     for texts in _portions(rows, columns):
-        yield _tokenise(texts, tokenizer, None, frame).full_lengths
+        yield tokenise(texts, None).full_lengths
 
 
 def joined(pieces: Iterable[Features], progress: Callable[[int], None] | None = None) -> Features:
@@ -120,19 +127,39 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     return sha256_bytes(json.dumps(settings).encode(), tokenizer.backend_tokenizer.to_str().encode())
 
 
-def _portions(rows: Rows, columns: Columns) -> Iterator[list[str]]:
+def _portions(rows: Rows, columns: Columns) -> Iterator[list[tuple[str, ...]]]:
     """The rows' texts in lists of at most 1,024, and of about a million characters unless one text has more."""
-    portion: list[str] = []
+    portion: list[tuple[str, ...]] = []
     characters = 0
     for batch in rows.batches(columns=columns.text):
         for fields in zip(*(batch[name] for name in columns.text), strict=True):
-            portion.append(join_fields(fields))
-            characters += len(portion[-1])
+            texts = tuple(join_fields([field]) for field in fields) if columns.pair else (join_fields(fields),)
+            portion.append(texts)
+            characters += sum(map(len, texts))
             if len(portion) == _TEXTS or characters >= _CHARACTERS:
                 yield portion
                 portion, characters = [], 0
     if portion or not len(rows):
         yield portion
+
+
+def _tokeniser(
+    columns: Columns, tokenizer: PreTrainedTokenizerBase
+) -> Callable[[Sequence[tuple[str, ...]], int | None], _Tokens]:
+    """What makes tokens of a portion: (one text or two for each row, most tokens) → tokens."""
+    frame = _frame(tokenizer)
+    if columns.pair and _parts_pairs(tokenizer):
+        return lambda texts, most: _called(texts, tokenizer, most)
+    return lambda texts, most: _tokenise([join_fields(each) for each in texts], tokenizer, most, frame)
+
+
+def _parts_pairs(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the tokenizer puts something between two texts, by which a model can tell where the second begins."""
+    _uncut(tokenizer)
+    between = [len(tokenizer(*texts, add_special_tokens=True)["input_ids"]) for texts in (("a",), ("a", "a"))]
+    one = len(tokenizer("a", add_special_tokens=False)["input_ids"])
+    ends = between[0] - one
+    return between[1] - 2 * one > ends
 
 
 def _uncut(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -169,7 +196,7 @@ def _tokenise(
     if not texts:
         return _Tokens(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
     if frame is None or (max_length is not None and max_length <= frame.before + frame.after):
-        return _called(texts, tokenizer, max_length)
+        return _called([(text,) for text in texts], tokenizer, max_length)
     _uncut(tokenizer)
     raw = tokenizer.backend_tokenizer
     raw.encode_special_tokens = tokenizer.split_special_tokens
@@ -194,27 +221,37 @@ def _cut(ids: list[int], max_length: int, frame: _Frame, side: str) -> list[int]
     return ids[: frame.before] + ids[begin : begin + room] + ids[end:]
 
 
-def _called(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> _Tokens:
+def _called(texts: Sequence[tuple[str, ...]], tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> _Tokens:
     """By calling the tokenizer, whatever its class does; texts that may have been cut are tokenised twice."""
-    pieces = _ids(texts, tokenizer, max_length)
+    if not texts:
+        return _Tokens(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    called = _call(texts, tokenizer, max_length)
+    pieces = called["input_ids"]
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
     full = lengths.copy()
     if max_length is not None:
         # Only texts that fill the window can have been cut.
         reached = np.flatnonzero(lengths >= max_length).tolist()
         if reached:
-            full[reached] = [len(ids) for ids in _ids([texts[index] for index in reached], tokenizer, None)]
-    return _Tokens(np.array([token for ids in pieces for token in ids], np.int32), lengths, full)
+            uncut = _call([texts[index] for index in reached], tokenizer, None)["input_ids"]
+            full[reached] = [len(ids) for ids in uncut]
+    flat = np.array([token for ids in pieces for token in ids], np.int32)
+    types = called.get("token_type_ids")
+    flat_types = None if types is None else np.array([kind for kinds in types for kind in kinds], np.int8)
+    return _Tokens(flat, lengths, full, flat_types)
 
 
-def _ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> list[list[int]]:
-    called = tokenizer(
-        list(texts),
+def _call(
+    texts: Sequence[tuple[str, ...]], tokenizer: PreTrainedTokenizerBase, max_length: int | None
+) -> Mapping[str, list[list[int]]]:
+    pairs = len(texts[0]) > 1
+    called: Mapping[str, list[list[int]]] = tokenizer(
+        *(list(side) for side in zip(*texts, strict=True)),
+        # Of a pair the longer side loses a token at a time; of one text its end.
         truncation=max_length is not None,
         max_length=max_length,
         return_attention_mask=False,
-        return_token_type_ids=False,
+        return_token_type_ids=pairs and "token_type_ids" in tokenizer.model_input_names,
         verbose=False,
     )
-    ids: list[list[int]] = called["input_ids"]
-    return ids
+    return called

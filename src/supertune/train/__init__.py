@@ -19,6 +19,7 @@ from supertune.train.learner import Batch, Descent, Learner, Objective, Regulari
 from supertune.train.loop import Plan, Position, consume, predict_outputs, train
 from supertune.train.losses import (
     CLASS_LOSSES,
+    NUMBER_LOSSES,
     LossSettings,
     balanced_weights,
     by_similarity,
@@ -40,6 +41,8 @@ from supertune.train.regularisation import (
     mixout,
     pretrained_weights,
     r_drop,
+    squared_difference,
+    symmetric_kl,
     use_fast_dropout,
     use_plain_dropout,
 )
@@ -50,6 +53,7 @@ from supertune.train.trackers import TrackedRun, Tracking, check_trackers
 __all__ = [
     "BITS",
     "CLASS_LOSSES",
+    "NUMBER_LOSSES",
     "OPTIMIZERS",
     "RATE_FACTORS",
     "SHAPES",
@@ -109,7 +113,9 @@ __all__ = [
     "schedule",
     "sequential_order",
     "set_attention",
+    "squared_difference",
     "supervised_contrastive",
+    "symmetric_kl",
     "take",
     "torch_seed",
     "train",

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from supertune.contracts import Columns, Finding, IntArray
 from supertune.data.check.labels import LabelCodes, label_codes
+from supertune.data.check.numbers import number_codes
 from supertune.data.check.texts import TextGroups, group_texts
 from supertune.data.table import Table
 
@@ -23,6 +24,7 @@ class CheckInput:
         token_lengths: Split → (rows,) number of tokens of each row before truncation.
         max_length: Tokens after which a row is cut.
         model_limit: The most tokens that the model can take.
+        numbers: The labels are numbers and no classes.
     """
 
     splits: Mapping[str, Table]
@@ -31,6 +33,7 @@ class CheckInput:
     token_lengths: Mapping[str, IntArray] | None = None
     max_length: int | None = None
     model_limit: int | None = None
+    numbers: bool = False
 
     @property
     def training_split(self) -> str:
@@ -44,7 +47,9 @@ class CheckInput:
 
     @cached_property
     def labels(self) -> LabelCodes:
-        """The class of every row."""
+        """The class of every row, or of numbers which rows have the same."""
+        if self.numbers:
+            return number_codes(self.splits, self.columns.labels)
         return label_codes(self.splits, self.columns.label)
 
     def row_numbers(self, split: str, indices: IntArray) -> tuple[int, ...]:

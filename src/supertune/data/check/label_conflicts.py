@@ -8,12 +8,19 @@ from numpy.typing import NDArray
 from supertune.contracts import Finding
 from supertune.data.check.input import CheckInput
 from supertune.data.check.labels import MISSING
+from supertune.data.check.numbers import numbers_of
 from supertune.data.check.wording import counted, more_than_one_in_twenty, percent, within
 
 
 def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
-    """Find rows whose folded text has another label elsewhere, in their own split or in another."""
-    contradictory = _contradictory_texts(check_input)
+    """Find rows whose folded text has another label elsewhere, in their own split or in another.
+
+    Numbers contradict each other where they are more than a standard deviation of the training rows apart: people who
+    rate the same text hardly ever agree to the last digit.
+    """
+    contradictory = _texts_far_apart(check_input) if check_input.numbers else _contradictory_texts(check_input)
+    kind = "numbers more than a standard deviation apart" if check_input.numbers else "contradictory labels"
+    one = "number" if check_input.numbers else "label"
     findings = []
     for split, table in check_input.splits.items():
         rows = check_input.texts.shared(split)
@@ -31,12 +38,29 @@ def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
                 severity="error" if more_than_one_in_twenty(len(rows), len(table)) else "warning",
                 split=split,
                 rows=check_input.row_numbers(split, rows),
-                message=f"{counted(groups, 'text')}{within(split)} {have} contradictory labels{between}, "
+                message=f"{counted(groups, 'text')}{within(split)} {have} {kind}{between}, "
                 f"in {counted(len(rows), 'row')} ({percent(len(rows), len(table))})",
-                fix="decide on one label for each of these texts, or remove their rows",
+                fix=f"decide on one {one} for each of these texts, or remove their rows",
             )
         )
     return findings
+
+
+def _texts_far_apart(check_input: CheckInput) -> NDArray[np.bool_]:
+    """Bool (text groups,): True where the rows of a text differ by more than a standard deviation in some column."""
+    names, count = check_input.columns.labels, check_input.texts.count
+    learned = numbers_of(check_input.splits[check_input.training_split], names)
+    lowest, highest = np.full((count, len(names)), np.inf), np.full((count, len(names)), -np.inf)
+    for split, table in check_input.splits.items():
+        rows = check_input.texts.shared(split)
+        values, texts = numbers_of(table, names)[rows], check_input.texts.of[split][rows]
+        known = ~np.isnan(values).any(axis=1)
+        np.minimum.at(lowest, texts[known], values[known])
+        np.maximum.at(highest, texts[known], values[known])
+    whole = learned[~np.isnan(learned).any(axis=1)]
+    spread = whole.std(axis=0) if len(whole) else np.full(len(names), np.inf)
+    far: NDArray[np.bool_] = (highest - lowest > spread).any(axis=1)
+    return far
 
 
 def _contradictory_texts(check_input: CheckInput) -> NDArray[np.bool_]:

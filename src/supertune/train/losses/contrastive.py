@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from supertune.contracts import model_inputs
+
 if TYPE_CHECKING:
     import torch
 
@@ -72,7 +74,7 @@ def by_similarity(
     """
 
     def objective(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        embeddings, labels = cast(Any, model).embed(batch["input_ids"], batch["attention_mask"]), batch["labels"]
+        embeddings, labels = cast(Any, model).embed(**model_inputs(batch)), batch["labels"]
         if kind == "cosine":
             return cosine_pairs(embeddings, labels)
         return supervised_contrastive(embeddings, labels, temperature)

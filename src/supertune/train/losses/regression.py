@@ -5,7 +5,7 @@ An item's loss is the mean over its targets; an item counts once. Shapes must be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from supertune.train.losses.cross_entropy import Criterion, check_shapes, count_of
@@ -31,6 +31,14 @@ def huber(delta: float = 1.0) -> Criterion:
         delta: Error, in units of the targets, from which a row pulls no harder. 1 suits standardised targets.
     """
     return _over_errors(lambda errors: huber_loss(errors, delta))
+
+
+NUMBER_LOSSES: Mapping[str, Callable[[float], Criterion]] = {
+    "mse": lambda delta: mean_squared_error(),
+    "mae": lambda delta: mean_absolute_error(),
+    "huber": huber,
+}
+"""Name of the loss → (Huber's delta, in units of the standardised targets) → criterion."""
 
 
 def huber_loss(errors: torch.Tensor, delta: float) -> torch.Tensor:

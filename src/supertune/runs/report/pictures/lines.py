@@ -1,4 +1,4 @@
-"""Line charts: curves over a shared axis, with bands, and pale ones behind others."""
+"""Line charts: curves over a shared axis, with bands, and pale ones behind others; and clouds of points."""
 
 from __future__ import annotations
 
@@ -85,6 +85,11 @@ def _band(series: Series, index: int, x: Axis, y: Axis) -> list[Element]:
 
 
 def _curve(series: Series, index: int, x: Axis, y: Axis) -> list[Element]:
+    if series.points:
+        return [
+            element("circle", cx=x.at(at), cy=y.at(value), r=2, class_=f"point {colour(index)}")
+            for at, value in _finite(series)
+        ]
     drawn = []
     for piece in _pieces(series):
         if len(piece) > 1:

@@ -1,0 +1,24 @@
+"""Kinds of answers: what depends on whether a task answers with classes or with numbers, and on nothing else of it.
+
+A kind is one file with an `AnswerKind`, and one line in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from supertune.contracts import Task
+from supertune.recipes.kinds.classes import ClassAnswers
+from supertune.recipes.kinds.kind import AnswerKind, Described
+from supertune.recipes.kinds.numbers import NumberAnswers
+from supertune.tasks import TASKS
+
+KINDS: Mapping[str, AnswerKind] = {"classes": ClassAnswers(), "numbers": NumberAnswers()}
+
+
+def kind_of(task: Task | str) -> AnswerKind:
+    """The kind of answers that a task, or the task of that name, gives."""
+    return KINDS[TASKS[task].answers if isinstance(task, str) else task.answers]
+
+
+__all__ = ["KINDS", "AnswerKind", "Described", "kind_of"]

@@ -1,0 +1,63 @@
+"""What was measured of a model, as it is handed on to those who tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supertune.contracts import Features, Outcome, Prediction, Score
+from supertune.data import Table
+
+WITHOUT_LEAKED = "without_leaked"
+
+
+@dataclass(frozen=True)
+class Held:
+    """One held-out split and what the model says about it.
+
+    Attributes:
+        table: Every row of it, in input order.
+        features: The rows encoded.
+        predictions: One per row.
+        outcome: Truth and answers of the labelled rows.
+        labelled: Positions of those in ``table``.
+    """
+
+    table: Table
+    features: Features
+    predictions: tuple[Prediction, ...]
+    outcome: Outcome
+    labelled: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything that was measured.
+
+    Attributes:
+        held: Split → the model's answers.
+        scores: Split → metric → score: ``validation``, ``test``, ``test_without_leaked`` where rows leaked, and
+            ``test_<baseline>`` for each baseline.
+        undefined: Metric → why it has no value on the test split.
+        baselines: Baseline → metric → score on the test split.
+        difference: How much better than TF-IDF the model is in the primary metric, paired.
+    """
+
+    held: Mapping[str, Held]
+    scores: Mapping[str, Mapping[str, Score]]
+    undefined: Mapping[str, str] = field(default_factory=dict)
+    baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    difference: Score | None = None
+
+    @property
+    def final_split(self) -> str:
+        """The split whose scores say how good the model is: test; validation where there is no test."""
+        return "test" if "test" in self.held else "validation"
+
+    @property
+    def final(self) -> Held:
+        """The model's answers on that split."""
+        return self.held[self.final_split]
