@@ -1,11 +1,13 @@
 """Few rows per label: ours beside SetFit, on the same drawn rows of SST-2, TREC and waimai, with the same body.
 
 Usage: SUPERTUNE_DATA=folder python benchmarks/few_shot.py [--shots 8,64] [--draws 15,3] [--sets trec,sst2]
-       [--methods contrastive,setfit] [--set KEY=VALUE ...] [--threads N] [--out runs/few-shot] [--memory] [--table]
+       [--methods contrastive,setfit] [--set KEY=VALUE ...] [--rest] [--threads N] [--out runs/few-shot] [--memory]
+       [--table]
 
 Methods are strategies of supertune, and ``setfit``: num_iterations 20 and all else as it comes. Each training is a
 process of its own; no validation rows are held back, and the whole test split is scored. Methods take turns draw by
-draw. OUT/few-shot.jsonl keeps what was done. Seconds are those of training, head included, models opened already.
+draw. ``--rest`` scores 1,000 rows of the training file that were not drawn instead: what is chosen by trial is chosen
+there. OUT/few-shot.jsonl keeps what was done. Seconds are those of training, head included, models opened already.
 ``--memory`` trains one pass over 40,000 rows, where listing every pair would take gigabytes, and tells the peak.
 SetFit is not among the dependencies: ``make bench-few-shot`` installs it.
 """
@@ -31,6 +33,7 @@ MODELS = {"sst2": "minilm", "trec": "minilm", "waimai": "e5-multilingual"}
 WAIMAI = "waimai_10k.csv"
 WAIMAI_TEST = 2_000
 """Rows of the one file of waimai that are scored, drawn with seed 0."""
+REST = 1_000
 MEANINGS: dict[str, dict[str, str]] = {
     "sst2": {"negative": "This film is bad.", "positive": "This film is good."},
     "trec": {
@@ -78,12 +81,13 @@ def main() -> int:
     found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     wanted = [
         {"data": name, "shots": shots, "draw": draw, "method": method, "settings": options.settings}
+        | ({"scored": "rest"} if options.rest else {})
         for shots, draws in zip(options.shots, options.draws, strict=True)
         for draw in range(draws)
         for name in options.sets
         for method in turned(options.methods, draw)
     ]
-    known = [{key: row[key] for key in wanted[0]} for row in found]
+    known = [{key: row.get(key) for key in wanted[0]} for row in found]
     for run in [] if options.table else [run for run in wanted if run not in known]:
         result = {**run, **trained(run, data, options.threads)}
         found.append(result)
@@ -93,7 +97,7 @@ def main() -> int:
             f"accuracy {100 * result['accuracy']:.1f} %, log loss {result['log_loss']:.3f}, {result['seconds']:.1f} s"
         )
         print(f"{run['data']} {run['shots']} a label, draw {run['draw']}, {run['method']}: {told}", flush=True)
-    print_table([row for row in found if {key: row[key] for key in wanted[0]} in wanted], options.methods)
+    print_table([row for row in found if {key: row.get(key) for key in wanted[0]} in wanted], options.methods)
     return 0
 
 
@@ -129,6 +133,13 @@ def drawn(rows: list[dict[str, Any]], shots: int, seed: int) -> list[dict[str, A
     return [rows[index] for index in random.permutation(np.concatenate(chosen))]
 
 
+def rest(rows: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most 1,000 rows whose text was not drawn."""
+    known = {row["text"] for row in chosen}
+    others = [row for row in rows if row["text"] not in known]
+    return [others[index] for index in np.random.default_rng(99).permutation(len(others))[:REST]]
+
+
 def write(rows: list[dict[str, Any]], path: Path) -> None:
     """Rows as JSON lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -139,7 +150,10 @@ def trained(run: dict[str, Any], data: Path, threads: int | None) -> dict[str, A
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         rows, test = rows_of(data, run["data"])
-        write(drawn(rows, run["shots"], run["draw"]), folder / "train.jsonl")
+        chosen = drawn(rows, run["shots"], run["draw"])
+        if run.get("scored") == "rest":
+            test = rest(rows, chosen)
+        write(chosen, folder / "train.jsonl")
         write(test, folder / "test.jsonl")
         environment = {**os.environ, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
         if run["method"] == "setfit":
@@ -283,6 +297,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sets", type=lambda text: text.split(","), default=list(SETS))
     parser.add_argument("--methods", type=lambda text: text.split(","), default=["contrastive", "setfit"])
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--rest", action="store_true", help="score rows that were not drawn, not the test rows")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--out", type=Path, default=Path("runs/few-shot"))
     parser.add_argument("--memory", action="store_true", help="peak memory at 40,000 rows")

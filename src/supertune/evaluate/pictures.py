@@ -139,7 +139,10 @@ def baseline_chart(
     words = WORDS[language]
     items = {words["model"]: scores[metric]} if metric in scores else {}
     items |= {name: measured[metric] for name, measured in baselines.items() if metric in measured}
-    return IntervalChart(words["baselines"], metric, items, caption=words["baselines caption"])
+    # R² falls below 0, and errors have a scale of their own.
+    share = all(score.low >= 0 and score.high <= 1 for score in items.values())
+    reach = (0.0, 1.0) if share else None
+    return IntervalChart(words["baselines"], metric, items, x_range=reach, caption=words["baselines caption"])
 
 
 def worst_errors(outcome: Outcome, count: int = 10) -> list[tuple[int, str, str, float]]:

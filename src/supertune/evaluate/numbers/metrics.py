@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from scipy.stats import rankdata
 
 from supertune.contracts import FloatArray, Outcome, Score
 from supertune.evaluate.intervals import mover, studentised_mean
@@ -114,6 +113,8 @@ def _plain(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
 
 
 def _ranks(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
+    from scipy.stats import rankdata
+
     answers: FloatArray = rankdata(outcome.outputs, axis=0)
     truth: FloatArray = rankdata(outcome.targets, axis=0)
     return answers, truth
