@@ -230,3 +230,33 @@ def test_two_columns_may_be_one_text_and_any_two_a_pair(tmp_path: Path, tiny_enc
         fit(renamed, tmp_path / "c", tiny_encoder, pair=True, text="x")
     with pytest.raises(UserError, match="reads one text"):
         fit(pairs(), tmp_path / "d", tiny_encoder, strategy="zero-shot")
+
+
+def test_of_symmetric_pairs_the_order_means_nothing(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = fit(pairs(), tmp_path, tiny_encoder, settings={"task.symmetric": True, "evaluate.baselines": True})
+    start = next(event for event in events(run) if event["event"] == "start")
+    before = stored(run)
+    assert start["rows"] == 2 * (60 - len(before) - run.metrics["validation"]["accuracy"].n)
+    assert run.metrics["test"]["accuracy"].n == len(before)
+    asked = [(row["sentence1"], row["sentence2"]) for row in before]
+    again, swapped = run.predict(asked), run.predict([(second, first) for first, second in asked])
+    ask = f"texts = {[one for one, _ in asked]!r}\nothers = {[other for _, other in asked]!r}\n"
+    plain = card_numbers(run.path / "model", ask, "probabilities")
+    for old, new, other, bare in zip(before, again, swapped, plain, strict=True):
+        assert new["scores"] == pytest.approx(old["scores"], abs=1e-5)
+        assert other["scores"] == pytest.approx(new["scores"], abs=1e-6)
+        assert list(old["scores"].values()) == pytest.approx(bare, abs=1e-5)
+
+
+def test_symmetric_numbers_are_means_and_single_texts_have_no_order(tmp_path: Path, tiny_encoder: Path) -> None:
+    rows = [
+        {**row, "score": float(row.pop("label") == "same") + row_number / 7} for row_number, row in enumerate(pairs())
+    ]
+    symmetric = {"task.symmetric": True}
+    run = fit(rows, tmp_path / "a", tiny_encoder, task="regression", label="score", settings=symmetric)
+    for row in stored(run)[:3]:
+        (swapped,) = run.predict([(row["sentence2"], row["sentence1"])])
+        assert swapped["prediction"] == pytest.approx(row["prediction"], abs=1e-5)
+    with pytest.raises(UserError) as caught:
+        fit(numbers(), tmp_path / "b", tiny_encoder, task="regression", label="score", settings=symmetric)
+    assert caught.value.where == "task.symmetric"

@@ -56,6 +56,9 @@ class TaskConfig(Section):
     name: Literal["classification", "regression"] = Field(
         "classification", description="classification: one label of several; regression: numbers"
     )
+    symmetric: bool = Field(
+        False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
+    )
 
 
 class StrategyConfig(Section):

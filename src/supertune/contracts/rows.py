@@ -51,6 +51,7 @@ class Columns:
         text: One column or several, joined by `supertune.language.join_fields` (title, then body).
         labels: The columns to learn; several for several numbers. Empty for rows that only need a prediction.
         pair: The two text columns are two texts that the model compares, and not one text in two parts.
+        symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
         announcements: How the roles were found, one sentence each, for the user to read.
     """
 
@@ -58,6 +59,7 @@ class Columns:
     labels: tuple[str, ...] = ()
     announcements: tuple[str, ...] = ()
     pair: bool = False
+    symmetric: bool = False
 
     @property
     def label(self) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.tasks import TASKS, tokenizer_fingerprint
+from supertune.tasks import TASKS, tokenizer_fingerprint, with_targets
 from supertune.train import take
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def encode_labelled(
     tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
     if tokens is None:
         tokens = task.encode(table, tokenizer, max_length, labelled=False, progress=progress)
-    return replace(tokens, targets=targets)
+    return with_targets(tokens, targets)
 
 
 def _kept_tokens(
@@ -82,7 +81,8 @@ def _kept_tokens(
     texts, characters = texts_fingerprint(table, task.columns.text)
     if characters < CACHED_CHARACTERS:
         return None
-    settings = json.dumps([task.name, task.columns.pair, max_length, texts, tokenizer_fingerprint(tokenizer)])
+    pairs = [task.columns.pair, task.columns.symmetric]
+    settings = json.dumps([task.name, *pairs, max_length, texts, tokenizer_fingerprint(tokenizer)])
     key = sha256_bytes(settings.encode())
 
     def pieces() -> Iterator[Features]:
@@ -147,7 +147,9 @@ def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) ->
         given = rows.given[origin].row_ids
         known, here, there = np.intersect1d(tables[split].row_ids, given, assume_unique=True, return_indices=True)
         assert len(known) <= len(given)
-        lengths[origin][there] = encoded.full_lengths[here]
+        longest = np.zeros(len(tables[split]), np.int64)
+        np.maximum.at(longest, encoded.rows, encoded.full_lengths)
+        lengths[origin][there] = longest[here]
     return CheckInput(
         rows.given,
         rows.columns,

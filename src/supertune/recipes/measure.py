@@ -62,7 +62,7 @@ def _hold(saved: SavedModel, table: Table, features: Features, config: Config, c
         features=features,
         predictions=tuple(saved.task.decode(outputs, features)),
         outcome=saved.task.outcome(outputs, features),
-        labelled=np.flatnonzero(saved.task.labelled(features)),
+        labelled=np.unique(features.rows[saved.task.labelled(features)]),
     )
 
 

@@ -108,6 +108,13 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         numbers=TASKS[config.task.name].answers == "numbers",
         pair=config.data.pair,
     )
+    if config.task.symmetric and not columns.pair:
+        raise UserError(
+            f"only a pair has an order that may mean nothing, and {' + '.join(map(repr, columns.text))} is one text",
+            where="task.symmetric",
+            fix="name both texts: --pair --text one --text other",
+        )
+    columns = replace(columns, symmetric=config.task.symmetric)
     for announcement in columns.announcements:
         console.say(f"  {announcement}")
     wanted = [*columns.text, *(columns.labels if need_label else ())]

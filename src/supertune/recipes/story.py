@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from supertune.contracts import Features, ReadsLabels, Score, Section, Task
+from supertune.contracts import Columns, Features, ReadsLabels, Score, Section, Task
 from supertune.files import write_text
 from supertune.recipes.check import GateReport
 from supertune.recipes.kinds import AnswerKind, kind_of
@@ -190,27 +190,32 @@ def _plain_code(story: Story) -> str:
     if source.origin == "embedded":
         base = f'from supertune.models import resolve\n\nbase = resolve("{source.name}").folder  # or a copy of it\n'
     usage = story.kind.described(story.task).usage
-    return usage_code((base if strategy.adapter else "") + lines, usage, start.max_length, pair=story.task.columns.pair)
+    return usage_code((base if strategy.adapter else "") + lines, usage, start.max_length, story.task.columns)
 
 
-def usage_code(lines: str, usage: str, max_length: int, *, pair: bool) -> str:
+def usage_code(lines: str, usage: str, max_length: int, columns: Columns) -> str:
     """Python lines that open a model and ask it.
 
     Args:
         lines: What makes ``tokenizer`` and ``model``.
         usage: What asks ``model`` about ``batch``.
         max_length: Tokens per text.
-        pair: Whether it compares two texts.
+        columns: Whether it compares two texts, and in both orders.
     """
     texts = 'texts = ["one text", "another text"]'
-    if pair:
+    if columns.pair:
         texts += '\nothers = ["what it is compared with", "what the other is compared with"]'
-    given = "texts, others" if pair else "texts"
+    how = f'truncation=True, max_length={max_length}, padding=True, return_tensors="pt")'
+    given = "texts, others" if columns.pair else "texts"
+    batch = f"batch = tokenizer({given}, {how}"
+    if columns.symmetric:
+        batch += f"\nswapped = tokenizer(others, texts, {how}"
+        usage = usage.replace("model(**batch).logits", "((model(**batch).logits + model(**swapped).logits) / 2)")
     return f"""\
 import torch
 {lines}
 {texts}
-batch = tokenizer({given}, truncation=True, max_length={max_length}, padding=True, return_tensors="pt")
+{batch}
 {usage}"""
 
 

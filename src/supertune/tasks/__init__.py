@@ -8,6 +8,7 @@ from typing import Any
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.regression import RegressionTask
+from supertune.tasks.text import with_targets
 from supertune.tasks.tokenise import joined, token_lengths, tokenizer_fingerprint
 
 TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask]] = {
@@ -31,4 +32,5 @@ __all__ = [
     "task_from_state",
     "token_lengths",
     "tokenizer_fingerprint",
+    "with_targets",
 ]

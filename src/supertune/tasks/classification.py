@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows, model_inputs
+from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows
 from supertune.errors import UserError
 from supertune.language import is_blank
-from supertune.tasks.tokenise import joined, token_batches
+from supertune.tasks.text import TextTask, by_row
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
 
 Criterion = Callable[["torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, torch.Tensor]"]
 UNLABELLED = -1
 """Target of a row without a label: predicted, never learned from or scored."""
 
 
-class ClassificationTask:
+class ClassificationTask(TextTask):
     """Learns to give each text one of the labels seen in training.
 
     Args:
@@ -42,20 +40,21 @@ class ClassificationTask:
     headline = ("accuracy", "f1_macro", "mcc", "auroc", "log_loss", "ece")
 
     def __init__(self, columns: Columns, *, labels: tuple[Label, ...] = (), criterion: Criterion | None = None) -> None:
-        self.columns = columns
+        super().__init__(columns, criterion)
         self.labels = labels
-        self._criterion = criterion
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ClassificationTask:
         """The task as it was saved by `state`."""
         labels = (state["label"],) if state["label"] else ()
-        columns = Columns(text=tuple(state["text"]), labels=labels, pair=state.get("pair", False))
+        pair, symmetric = state.get("pair", False), state.get("symmetric", False)
+        columns = Columns(text=tuple(state["text"]), labels=labels, pair=pair, symmetric=symmetric)
         return cls(columns, labels=tuple(state["labels"]))
 
     def state(self) -> dict[str, Any]:
         """Columns and labels with their JSON types, in index order."""
-        columns = {"text": list(self.columns.text), "pair": self.columns.pair, "label": self.columns.label}
+        known = self.columns
+        columns = {"text": list(known.text), "pair": known.pair, "symmetric": known.symmetric, "label": known.label}
         return {**columns, "labels": list(self.labels)}
 
     def fit_state(self, rows: Rows) -> None:
@@ -94,10 +93,6 @@ class ClassificationTask:
                 "problem_type": "single_label_classification",
             },
         )
-
-    def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
-        """Token ids of the joined text columns, cut to ``max_length``, one item per row; targets are left out."""
-        return token_batches(rows, self.columns, tokenizer, max_length)
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[np.int64]]:
         """``labels``: the index of each row's label (-1: no label); nothing where there is no label column.
@@ -138,45 +133,6 @@ class ClassificationTask:
             )
         return position
 
-    def encode(
-        self,
-        rows: Rows,
-        tokenizer: PreTrainedTokenizerBase,
-        max_length: int,
-        *,
-        labelled: bool = True,
-        progress: Callable[[int], None] | None = None,
-    ) -> Features:
-        """Tokens and targets in memory. With ``labelled`` off a label column is not looked at.
-
-        Args:
-            rows: What to encode.
-            tokenizer: The model's.
-            max_length: Tokens per text, special tokens included.
-            labelled: Whether to look for targets.
-            progress: Called after each batch with the number of rows so far.
-
-        Raises:
-            UserError: A row has a label that was not seen in training.
-        """
-        targets = self.targets(rows) if labelled else {}
-        tokens = joined(self.token_batches(rows, tokenizer, max_length), progress)
-        return replace(tokens, targets=targets)
-
-    def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Logits, float (items, classes)."""
-        logits: torch.Tensor = model(**model_inputs(batch)).logits
-        return logits
-
-    def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed loss of the logits and the number of items, in 32 bits."""
-        assert self._criterion is not None
-        return self._criterion(outputs.float(), batch["labels"])
-
-    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed loss of the batch and the number of its items."""
-        return self.criterion(self.forward(model, batch), batch)
-
     def probabilities(self, outputs: NDArray[Any]) -> FloatArray:
         """Softmax over the classes in float64, stable for large logits; (items, classes)."""
         shifted = outputs.astype(np.float64)
@@ -188,11 +144,12 @@ class ClassificationTask:
     def decode(self, outputs: NDArray[Any], features: Features) -> list[Prediction]:
         """The most probable label of each row, with the probability of every label."""
         names = self.label_names
-        probabilities = self.probabilities(outputs)
+        means, first = by_row(outputs, features)
+        probabilities = self.probabilities(means)
         best = probabilities.argmax(axis=1)
         return [
             Prediction(int(row), self.labels[top], dict(zip(names, map(float, scores), strict=True)))
-            for row, top, scores in zip(features.rows, best, probabilities, strict=True)
+            for row, top, scores in zip(features.rows[first], best, probabilities, strict=True)
         ]
 
     def labelled(self, features: Features) -> NDArray[np.bool_]:
@@ -202,8 +159,10 @@ class ClassificationTask:
 
     def outcome(self, outputs: NDArray[Any], features: Features) -> Outcome:
         """Truth and probabilities of the labelled rows."""
-        labelled = self.labelled(features)
-        return Outcome(features.targets["labels"][labelled], self.probabilities(outputs)[labelled], self.label_names)
+        means, first = by_row(outputs, features)
+        labelled = self.labelled(features)[first]
+        truth = features.targets["labels"][first]
+        return Outcome(truth[labelled], self.probabilities(means)[labelled], self.label_names)
 
 
 def label_text(label: Label) -> str:

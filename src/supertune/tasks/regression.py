@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Columns, Features, FloatArray, Head, Outcome, Prediction, Rows, model_inputs
+from supertune.contracts import Columns, Features, FloatArray, Head, Outcome, Prediction, Rows
 from supertune.errors import UserError
 from supertune.language import shorten
-from supertune.tasks.tokenise import joined, token_batches
+from supertune.tasks.text import TextTask, by_row
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
 
     Criterion = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
@@ -50,7 +49,7 @@ class Scale:
         return int(min(max(round(value), self.low), self.high)) if self.ratings else value
 
 
-class RegressionTask:
+class RegressionTask(TextTask):
     """Learns to give each text the numbers of one column, or of several.
 
     Numbers are standardised inside, so that the same rates and losses suit every unit, and brought back outside.
@@ -68,21 +67,23 @@ class RegressionTask:
     headline = ("r2", "pearson", "spearman", "quadratic_kappa", "rmse", "mae")
 
     def __init__(self, columns: Columns, *, scales: tuple[Scale, ...] = (), criterion: Criterion | None = None) -> None:
-        self.columns = columns
+        super().__init__(columns, criterion)
         self.scales = scales
-        self._criterion = criterion
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> RegressionTask:
         """The task as it was saved by `state`."""
-        columns = Columns(text=tuple(state["text"]), labels=tuple(state["labels"]), pair=state["pair"])
+        columns = Columns(
+            tuple(state["text"]), tuple(state["labels"]), pair=state["pair"], symmetric=state["symmetric"]
+        )
         return cls(columns, scales=tuple(Scale(**scale) for scale in state["scales"]))
 
     def state(self) -> dict[str, Any]:
         """Columns, and the scale of each column of numbers."""
         scales = [vars(scale) for scale in self.scales]
-        columns = {"text": list(self.columns.text), "pair": self.columns.pair, "labels": list(self.columns.labels)}
-        return {**columns, "scales": scales}
+        known = self.columns
+        columns = {"text": list(known.text), "pair": known.pair, "symmetric": known.symmetric}
+        return {**columns, "labels": list(known.labels), "scales": scales}
 
     def minimising(self, criterion: Criterion) -> RegressionTask:
         """The same task with what its training minimises."""
@@ -138,10 +139,6 @@ class RegressionTask:
             },
         )
 
-    def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
-        """Token ids of the text columns, cut to ``max_length``, one item per row; targets are left out."""
-        return token_batches(rows, self.columns, tokenizer, max_length)
-
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """``labels``: float32 (rows, columns), standardised, NaN without one; nothing where a column is missing.
 
@@ -153,37 +150,6 @@ class RegressionTask:
         means, spreads = self._units()
         return {"labels": ((self.numbers(rows) - means) / spreads).astype(np.float32)}
 
-    def encode(
-        self,
-        rows: Rows,
-        tokenizer: PreTrainedTokenizerBase,
-        max_length: int,
-        *,
-        labelled: bool = True,
-        progress: Callable[[int], None] | None = None,
-    ) -> Features:
-        """Tokens and targets in memory. With ``labelled`` off the columns of numbers are not looked at.
-
-        Raises:
-            UserError: A value is no number.
-        """
-        targets = self.targets(rows) if labelled else {}
-        return replace(joined(self.token_batches(rows, tokenizer, max_length), progress), targets=targets)
-
-    def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Standardised answers, float (items, columns)."""
-        outputs: torch.Tensor = model(**model_inputs(batch)).logits
-        return outputs
-
-    def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed loss of the standardised answers and the number of items, in 32 bits."""
-        assert self._criterion is not None
-        return self._criterion(outputs.float(), batch["labels"])
-
-    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed loss of the batch and the number of its items."""
-        return self.criterion(self.forward(model, batch), batch)
-
     def restored(self, outputs: NDArray[Any]) -> FloatArray:
         """Float64 (items, columns): answers in the user's own units."""
         means, spreads = self._units()
@@ -193,8 +159,9 @@ class RegressionTask:
     def decode(self, outputs: NDArray[Any], features: Features) -> list[Prediction]:
         """A number for each row, of several columns one for each; ratings are rounded, and told exactly beside."""
         names = self.columns.labels
+        means, first = by_row(outputs, features)
         predictions = []
-        for row, values in zip(features.rows, self.restored(outputs), strict=True):
+        for row, values in zip(features.rows[first], self.restored(means), strict=True):
             answers = {name: s.answer(float(v)) for name, s, v in zip(names, self.scales, values, strict=True)}
             exact = {name: float(v) for name, s, v in zip(names, self.scales, values, strict=True) if s.ratings}
             predictions.append(Prediction(int(row), answers if len(names) > 1 else answers[names[0]], exact or None))
@@ -207,8 +174,10 @@ class RegressionTask:
 
     def outcome(self, outputs: NDArray[Any], features: Features) -> Outcome:
         """Truth and answers of the labelled rows, in the user's own units; ratings before they are rounded."""
-        labelled = self.labelled(features)
-        truth, answers = self.restored(features.targets["labels"][labelled]), self.restored(outputs[labelled])
+        means, first = by_row(outputs, features)
+        labelled = self.labelled(features)[first]
+        truth = self.restored(features.targets["labels"][first][labelled])
+        answers = self.restored(means[labelled])
         # Standardised in 32 bits: what was whole is whole again.
         whole = np.abs(truth - np.round(truth)) < _ROUNDING * self._units()[1]
         return Outcome(np.where(whole, np.round(truth), truth), answers, self.columns.labels)

@@ -53,18 +53,20 @@ def token_batches(
 
     Several columns are joined to one text; those of a pair become one item of two texts, of which the longer is cut
     until both fit, with ``token_type_ids`` where the model wants them. A tokenizer that puts nothing between the two
-    (a decoder's) gets them joined. Comes in pieces of at most 1,024 rows, so that nothing but the result need grow
-    with the rows; at least one piece.
+    (a decoder's) gets them joined. Symmetric pairs become two items, one for each order, one after the other. Comes in
+    pieces of at most 1,024 rows, so that nothing but the result need grow with the rows; at least one piece.
     """
     tokenise = _tokeniser(columns, tokenizer)
+    orders = 2 if columns.symmetric else 1
     start = 0
     for texts in _portions(rows, columns):
-        found = tokenise(texts, max_length)
+        both = [order for pair in texts for order in (pair, pair[::-1])] if columns.symmetric else texts
+        found = tokenise(both, max_length)
         yield Features(
             tokens={"input_ids": found.ids, **({} if found.types is None else {"token_type_ids": found.types})},
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(found.lengths)]),
             targets={},
-            rows=np.arange(start, start + len(texts), dtype=np.int64),
+            rows=np.repeat(np.arange(start, start + len(texts), dtype=np.int64), orders),
             full_lengths=found.full_lengths,
         )
         start += len(texts)
