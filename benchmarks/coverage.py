@@ -5,6 +5,7 @@ rows. The truth comes from a million rows of it; test sets are drawn from it aga
 
     python benchmarks/coverage.py                      the whole table, 500 repetitions a case
     python benchmarks/coverage.py --repetitions 2000   as it is quoted
+    python benchmarks/coverage.py --numbers            numbers instead of classes: normal, exponential, and ratings
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ METRICS = (
     "ece",
 )
 PAIRED = ("accuracy", "f1_macro", "log_loss")
+NUMBERS = ("r2", "pearson", "spearman", "rmse", "mae", "quadratic_kappa")
+PAIRED_NUMBERS = ("r2", "pearson", "mae")
+SHAPES = ("normal", "exponential", "ratings")
 SKEWED = {2: (0.9, 0.1), 6: (0.5, 0.25, 0.12, 0.07, 0.04, 0.02)}
 
 
@@ -139,27 +143,74 @@ def simulate(case: Case, repetitions: int, resamples: int) -> dict[str, tuple[fl
     }
 
 
+def draw_numbers(shape: str, generator: np.random.Generator, rows: int) -> tuple[FloatArray, FloatArray]:
+    """Truth and answers, each (rows, 1)."""
+    if shape == "exponential":
+        truth, noise = generator.standard_exponential((2, rows, 1))
+        return truth, 0.7 * truth + 0.4 * noise
+    hidden, noise = generator.standard_normal((2, rows, 1))
+    truth = np.clip(np.round(3 + hidden), 1, 5) if shape == "ratings" else hidden
+    return truth, (3 if shape == "ratings" else 0) + 0.8 * hidden + 0.5 * noise
+
+
+def simulate_numbers(shape: str, n: int, repetitions: int, resamples: int) -> dict[str, tuple[float, float]]:
+    """Metric → (share of intervals that hold the truth, mean width), for numbers."""
+    generator = np.random.default_rng(7)
+    truth, answers = draw_numbers(shape, generator, POPULATION)
+    rival = answers + 0.2 * generator.standard_normal(answers.shape)
+    whole, other = Outcome(truth, answers, ("x",)), Outcome(truth, rival, ("x",))
+    truths = {key: score.value for key, score in measure(whole, NUMBERS).scores.items()}
+    truths |= {f"difference:{name}": paired_difference(whole, other, name).value for name in PAIRED_NUMBERS}
+    found: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for repetition in range(repetitions):
+        rows = generator.integers(0, POPULATION, n)
+        sample, sample_rival = whole.take(rows), other.take(rows)
+        scores = dict(measure(sample, NUMBERS, seed=repetition, resamples=resamples).scores)
+        for name in PAIRED_NUMBERS:
+            score = paired_difference(sample, sample_rival, name, seed=repetition, resamples=resamples)
+            scores[f"difference:{name}"] = score
+        for key, score in scores.items():
+            found[key].append((score.low - 1e-12 <= truths[key] <= score.high + 1e-12, score.high - score.low))
+    return {
+        key: (float(np.mean([hit for hit, _ in seen])), float(np.mean([width for _, width in seen])))
+        for key, seen in found.items()
+    }
+
+
+def simulations(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, tuple[float, float]]]]:
+    """Name of each case and what came of it."""
+    if options.numbers:
+        for n, shape in itertools.product(options.sizes, SHAPES):
+            yield f"n={n} {shape}", simulate_numbers(shape, n, options.repetitions, options.resamples)
+        return
+    for case in cases(options.sizes):
+        yield case.name, simulate(case, options.repetitions, options.resamples)
+
+
 def main() -> None:
     """Print a row per case and a column per metric: coverage in per cent, stars outside 93–97."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=500)
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000])
+    parser.add_argument("--numbers", action="store_true", help="numbers instead of classes")
     options = parser.parse_args()
     header: list[str] = []
-    for case in cases(options.sizes):
-        started = time.perf_counter()
-        covered = simulate(case, options.repetitions, options.resamples)
+    started = time.perf_counter()
+    for name, covered in simulations(options):
         if not header:
-            header = list(covered)
+            header = (
+                [*NUMBERS, *(f"difference:{metric}" for metric in PAIRED_NUMBERS)] if options.numbers else list(covered)
+            )
             print("| case |", " | ".join(header), "|")
             print("|" + "---|" * (len(header) + 1))
         cells = []
         for key in header:
             share = 100 * covered.get(key, (float("nan"), 0.0))[0]
             cells.append(f"{share:.1f}{'' if 93 <= share <= 97 else '*'}")
-        print(f"| {case.name} |", " | ".join(cells), "|", flush=True)
-        print(f"{case.name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        started = time.perf_counter()
 
 
 if __name__ == "__main__":

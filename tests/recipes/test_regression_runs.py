@@ -260,3 +260,13 @@ def test_symmetric_numbers_are_means_and_single_texts_have_no_order(tmp_path: Pa
     with pytest.raises(UserError) as caught:
         fit(numbers(), tmp_path / "b", tiny_encoder, task="regression", label="score", settings=symmetric)
     assert caught.value.where == "task.symmetric"
+
+
+def test_a_pair_is_shown_as_the_model_sees_it(tiny_encoder: Path) -> None:
+    rows = [{"premise": "good film good film good film", "hypothesis": "bad film", "label": "a"}]
+    settings = {"model.max_length": 8}
+    (shown,) = supertune.inspect(rows, model=str(tiny_encoder), settings=settings).as_dict()["rows"]
+    pieces = [piece["text"] for piece in shown["pieces"]]
+    assert pieces == ["[CLS]", "good", "film", "good", "[SEP]", "bad", "film", "[SEP]"]
+    assert shown["cut"] == ["film", "good", "film"]
+    assert shown["truncated"]

@@ -76,22 +76,6 @@ def test_the_head_and_the_pooler_are_in_no_group() -> None:
     }
 
 
-def test_the_second_head_learns_faster_and_is_not_saved(tmp_path: Path) -> None:
-    strategy: Any = build_strategy("contrastive", {})
-    torch.manual_seed(0)
-    model = strategy.prepare(classifier("bert"))
-    rates = {
-        name: group.learning_rate for group in strategy.parameter_groups(model, 1e-4, 0.01) for name in group.names
-    }
-    assert {rate for name, rate in rates.items() if name.startswith("body.")} == {1e-4}
-    assert {rate for name, rate in rates.items() if name.startswith("guide.")} == {1e-3}
-    strategy.save(model, str(tmp_path), "base")
-    again = strategy.load(classifier("bert"), str(tmp_path))
-    assert not hasattr(again, "guide")
-    alone = build_strategy("contrastive", {"cross_entropy": 0.0}).prepare(classifier("bert"))
-    assert not any(name.startswith("guide.") for name, _ in alone.named_parameters())
-
-
 def test_a_text_that_is_the_description_gets_its_label() -> None:
     strategy: Any = build_strategy("zero-shot", {"descriptions": {"bad": ["awful", "no good"]}})
     words = Words({"awful": [7, 8], "no good": [9, 10, 11], "very good": [20, 21], "neither nor": [30, 31]})

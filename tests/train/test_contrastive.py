@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supertune.train import by_similarity, cosine_pairs, supervised_contrastive
+from supertune.train import cosine_pairs, supervised_contrastive
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=12)
 
@@ -81,39 +81,3 @@ def test_minimising_it_lays_labels_together() -> None:
     same = labels[:, None] == labels[None]
     assert float(alike[same].min()) > 0.95
     assert float(alike[~same].max()) < 0.5
-
-
-class Guided(torch.nn.Module):
-    """Embeds as it was told to, and guides by a known product."""
-
-    def __init__(self, width: int, classes: int) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.randn(classes, width, generator=torch.Generator().manual_seed(0)))
-
-    def embed(self, input_ids: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.normalize(input_ids.float(), dim=-1)
-
-    def guided(self, vectors: torch.Tensor) -> torch.Tensor:
-        return vectors @ self.weight.T
-
-
-@pytest.mark.parametrize("kind", ["cosine", "softmax"])
-@pytest.mark.parametrize("labels", [[0, 1, 0, 1, 2], [0, 1, 2, 2, 2]])
-def test_cross_entropy_is_added_as_often_as_it_counts(kind: str, labels: list[int]) -> None:
-    model = Guided(4, 3)
-    batch = {"input_ids": torch.randn(5, 4, generator=torch.Generator().manual_seed(1)), "labels": torch.tensor(labels)}
-    pairs, _ = by_similarity(kind, 0.1)(model, batch)
-    both, count = by_similarity(kind, 0.1, 0.5)(model, batch)
-    logits = model.guided(model.embed(batch["input_ids"]))
-    expected = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="sum")
-    assert float((both - pairs).detach()) == pytest.approx(0.5 * float(expected.detach()), rel=1e-5)
-    assert int(count) == 5
-    both.backward()
-    assert float(model.weight.grad.abs().sum()) > 0
-
-
-def test_a_text_that_is_alone_is_learned_from_by_cross_entropy() -> None:
-    batch = {"input_ids": torch.ones(1, 4), "labels": torch.tensor([2])}
-    loss, count = by_similarity("cosine", 0.1, 1.0)(Guided(4, 3), batch)
-    assert float(loss.detach()) > 0
-    assert int(count) == 1

@@ -135,9 +135,6 @@ class StrategyConfig(Section):
     temperature: Annotated[float, Field(gt=0, le=10)] | None = Field(
         None, description="contrastive with softmax: the smaller, the more the nearest texts count; null: 0.1"
     )
-    cross_entropy: Annotated[float, Field(ge=0, le=100)] | None = Field(
-        None, description="contrastive: weight of the cross-entropy of a second head beside the pairs; null: 1"
-    )
     descriptions: dict[str, str | list[str]] | None = Field(
         None,
         description="zero-shot, contrastive: label → what it means, a text or several; null: what labels are called",

@@ -239,7 +239,6 @@ class LearnsBySimilarity(Protocol):
     Attributes:
         similarity: How texts are compared, ``softmax`` or ``cosine``.
         temperature: How much the nearest texts count more than others, for ``softmax``.
-        cross_entropy: How much the cross-entropy of what the model is ``guided`` to counts beside it.
     """
 
     @property
@@ -249,11 +248,6 @@ class LearnsBySimilarity(Protocol):
 
     @property
     def temperature(self) -> float:
-        """See the class."""
-        ...
-
-    @property
-    def cross_entropy(self) -> float:
         """See the class."""
         ...
 

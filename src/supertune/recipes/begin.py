@@ -247,9 +247,7 @@ def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenL
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
     train = start.config.train
     similar = _by_similarity(start)
-    loss: Objective = (
-        task.loss if similar is None else by_similarity(similar.similarity, similar.temperature, similar.cross_entropy)
-    )
+    loss: Objective = task.loss if similar is None else by_similarity(similar.similarity, similar.temperature)
     objective: Objective = loss if frozen is None else frozen.recalling(loss)
     if train.r_drop:
         forward = task.forward if frozen is None else frozen.recalling(task.forward)

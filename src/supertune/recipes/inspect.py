@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,31 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     source = find_model(config, guess_language(sample_texts(table, columns, 4000)).language)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
-    special = tokenizer.num_special_tokens_to_add()
     first = table.select(np.arange(min(rows, len(table))), step="head")
     labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
+    sides = [first.texts((name,)) for name in columns.text] if columns.pair else [first.texts(columns.text)]
     inspected = []
-    for text, number, label in zip(first.texts(columns.text), first.row_ids, labels, strict=True):
-        encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
-        pieces = [
-            text[begin:end] or token
-            for token, (begin, end) in zip(
-                tokenizer.convert_ids_to_tokens(encoded["input_ids"]), encoded["offset_mapping"], strict=True
-            )
-        ]
-        if len(pieces) > max_length:
-            # The closing special tokens stay when a text is cut: show them where the model sees them.
-            closing = pieces[len(pieces) - (special - 1) :] if special > 1 else []
-            room = max_length - len(closing)
-            pieces = [*pieces[:room], *closing, *pieces[room : len(pieces) - len(closing)]]
-        inspected.append(InspectedRow(int(number), tuple(pieces), min(len(pieces), max_length), label))
+    for texts, number, label in zip(zip(*sides, strict=True), first.row_ids, labels, strict=True):
+        seen, cut = _pieces(texts, tokenizer, max_length)
+        inspected.append(InspectedRow(int(number), (*seen, *cut), len(seen), label))
     return Inspection(source.name, max_length, tuple(inspected))
+
+
+def _pieces(texts: tuple[str, ...], tokenizer: PreTrainedTokenizerBase, most: int) -> tuple[list[str], list[str]]:
+    """The pieces of a text or a pair that the model sees, special tokens too, and those that are cut off."""
+
+    def encoded(**options: Any) -> list[tuple[int | None, str]]:
+        found = tokenizer(*texts, return_offsets_mapping=True, verbose=False, **options)
+        tokens = tokenizer.convert_ids_to_tokens(found["input_ids"])
+        named = zip(found.sequence_ids(), tokens, found["offset_mapping"], strict=True)
+        return [
+            (side, token if side is None else texts[side][begin:end] or token) for side, token, (begin, end) in named
+        ]
+
+    whole, seen = encoded(), encoded(truncation=True, max_length=most)
+    cut = []
+    for side in range(len(texts)):
+        kept = sum(of == side for of, _ in seen)
+        pieces = [piece for of, piece in whole if of == side]
+        cut += pieces[kept:] if tokenizer.truncation_side == "right" else pieces[: len(pieces) - kept]
+    return [piece for _, piece in seen], cut

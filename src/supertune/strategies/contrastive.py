@@ -21,8 +21,6 @@ _STRENGTH = 10.0
 """scikit-learn's C of the head, times its rows, by its labels squared: by trial, decision 0013."""
 _TEMPERATURE = 0.1
 """That of Khosla et al. 2020, section 4."""
-_GUIDE_RATE = 10.0
-"""Rate of the second head as a multiple of the body's: it begins at random, and the body moves little."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +37,12 @@ class ContrastiveStrategy(EncoderHeadStrategy):
         similarity: ``cosine`` draws every two texts of a label to the same direction and all others to right angles;
             ``softmax`` lets every text pick those of its label out of the batch.
         temperature: For ``softmax``: how much the nearest texts count more than others.
-        cross_entropy: How much the cross-entropy of a second head counts beside the pairs. That head learns with the
-            encoder at ten times its rate, and is thrown away for the one that is fitted.
         descriptions: Label → what it means, a text or several: they are learned from like rows of the label. Other
             labels mean what they are called.
     """
 
     similarity: Literal["cosine", "softmax"] = "cosine"
     temperature: float = _TEMPERATURE
-    cross_entropy: float = 1.0
     descriptions: Descriptions = field(default_factory=dict)
 
     name = "contrastive"
@@ -73,23 +68,22 @@ class ContrastiveStrategy(EncoderHeadStrategy):
         for name, part in body.named_children():
             if "pooler" in name:
                 part.requires_grad_(False)
-        built: Any = self.head_on(model)
-        if self.cross_entropy:
-            built.add_guide()
-        prepared: PreTrainedModel = built
-        return prepared
+        return self.head_on(model)
 
     def parameter_groups(
         self, model: PreTrainedModel, learning_rate: float, weight_decay: float
     ) -> list[ParameterGroup]:
-        """Those of the body, and of the second head: the first is fitted, see `fit_head`."""
-        found = []
-        for group in super().parameter_groups(model, learning_rate, weight_decay):
-            for part, share in (("body.", 1.0), ("guide.", _GUIDE_RATE)):
-                names = tuple(name for name in group.names if name.startswith(part))
-                if names:
-                    found.append(ParameterGroup(names, share * group.learning_rate, group.weight_decay))
-        return found
+        """Those of the body: the head is fitted, see `fit_head`."""
+        groups = super().parameter_groups(model, learning_rate, weight_decay)
+        body = (
+            ParameterGroup(
+                tuple(name for name in group.names if name.startswith("body.")),
+                group.learning_rate,
+                group.weight_decay,
+            )
+            for group in groups
+        )
+        return [group for group in body if group.names]
 
     def label_texts(self, labels: Sequence[str]) -> list[list[str]]:
         """What each label means, as far as that is known: of eight texts one more is much.

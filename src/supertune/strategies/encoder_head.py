@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 HEAD = "head.safetensors"
-_GUIDE_SCALE = 10.0
-"""Directions are 10 long for the guide: between vectors of length 1 its logits could not differ enough."""
-_GUIDE_SPREAD = 0.02
 
 
 @dataclass(frozen=True)
@@ -131,17 +128,6 @@ def _encoder_with_head() -> Any:
 
         def set_input_embeddings(self, value: Any) -> None:
             self.body.set_input_embeddings(value)
-
-        def add_guide(self) -> None:
-            """A head that learns with the body and is not saved: it tells the labels apart while they are learned."""
-            self.guide = torch.nn.Linear(self.classifier.in_features, self.classifier.out_features)
-            torch.nn.init.normal_(self.guide.weight, std=_GUIDE_SPREAD)
-            torch.nn.init.zeros_(self.guide.bias)
-
-        def guided(self, vectors: torch.Tensor) -> torch.Tensor:
-            """What that head says of vectors of length 1: logits (items, classes)."""
-            logits: torch.Tensor = self.guide(_GUIDE_SCALE * vectors)
-            return logits
 
         def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **types: torch.Tensor) -> torch.Tensor:
             """One vector per text or pair, float (items, width): the mean over its tokens."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from supertune.contracts import model_inputs
@@ -65,29 +64,19 @@ def cosine_pairs(embeddings: torch.Tensor, labels: torch.Tensor) -> tuple[torch.
 
 
 def by_similarity(
-    kind: str, temperature: float, cross_entropy: float = 0.0
+    kind: str, temperature: float
 ) -> Callable[[torch.nn.Module, Mapping[str, torch.Tensor]], tuple[torch.Tensor, torch.Tensor]]:
     """An objective for the loop, for models that ``embed`` texts.
 
     Args:
         kind: ``softmax`` (`supervised_contrastive`) or ``cosine`` (`cosine_pairs`).
         temperature: Of the former.
-        cross_entropy: How much the cross-entropy of what the model is ``guided`` to counts beside it.
     """
-    import torch
-
-    summed = partial(torch.nn.functional.cross_entropy, reduction="sum")
 
     def objective(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         embeddings, labels = cast(Any, model).embed(**model_inputs(batch)), batch["labels"]
         if kind == "cosine":
-            loss, count = cosine_pairs(embeddings, labels)
-        else:
-            loss, count = supervised_contrastive(embeddings, labels, temperature)
-        if not cross_entropy:
-            return loss, count
-        logits = cast(Any, model).guided(embeddings).float()
-        # Every item counts here, with a partner or without.
-        return loss + cross_entropy * summed(logits, labels), torch.tensor(len(labels), device=labels.device)
+            return cosine_pairs(embeddings, labels)
+        return supervised_contrastive(embeddings, labels, temperature)
 
     return objective
