@@ -13,7 +13,8 @@ import pytest
 from test_training_choices import SETTINGS, events
 
 import supertune
-from supertune.errors import UserError
+from supertune.errors import InterruptedRunError, UserError
+from supertune.recipes import train_one
 
 QUICK: dict[str, Any] = {**SETTINGS, "train.learning_rate": 0.01, "train.epochs": 6, "train.restarts": 0}
 
@@ -270,3 +271,33 @@ def test_a_pair_is_shown_as_the_model_sees_it(tiny_encoder: Path) -> None:
     assert pieces == ["[CLS]", "good", "film", "good", "[SEP]", "bad", "film", "[SEP]"]
     assert shown["cut"] == ["film", "good", "film"]
     assert shown["truncated"]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_an_interrupted_run_on_pairs_ends_as_an_uninterrupted_one(
+    task: str, tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "rows.jsonl"
+    rows = [{**row, "score": index / 7} for index, row in enumerate(pairs())]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    settings = {**QUICK, "task.symmetric": True, "train.epochs": 2, "train.checkpoint_every": 2}
+    asked: dict[str, Any] = {"model": str(tiny_encoder), "task": task, "settings": settings}
+    asked["label"] = "score" if task == "regression" else "label"
+    whole = supertune.fit(str(data), out=tmp_path / "whole", **asked)
+    real, taken = train_one.train, 0
+
+    def breaking(*given: Any, **named: Any) -> Any:
+        nonlocal taken
+        for event in real(*given, **named):
+            yield event
+            taken += event.event == "step"
+            if taken == 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_one, "train", breaking)
+    with pytest.raises(InterruptedRunError):
+        supertune.fit(str(data), out=tmp_path / "broken", **asked)
+    monkeypatch.setattr(train_one, "train", real)
+    broken = supertune.resume(tmp_path / "broken")
+    assert '"event": "resumed"' in (broken.path / "events.jsonl").read_text(encoding="utf-8")
+    assert stored(broken) == stored(whole)
