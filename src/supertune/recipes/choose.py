@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from supertune.recipes.rows import CONTRASTIVE_ROWS
@@ -32,10 +33,10 @@ def choose_strategy(each: float, parameters: int | None, free: int | None, *, en
     """What ``--strategy auto`` stands for. See `CONTRASTIVE_ROWS` for the border.
 
     Args:
-        each: Labelled rows per label, on average.
+        each: Labelled rows per label, on average; infinite for numbers, which have none.
         parameters: Weights of the model; None where that cannot be told.
         free: Bytes of memory that are free; None where the system does not say.
-        encoder: Whether the model gives out a text as vectors that look both ways.
+        encoder: Whether the model gives out a single text as vectors that look both ways.
     """
     if encoder and each < CONTRASTIVE_ROWS:
         return Choice(
@@ -50,8 +51,6 @@ def choose_strategy(each: float, parameters: int | None, free: int | None, *, en
         )
     if parameters and parameters > LARGE:
         return Choice("lora", f"the model has {parameters / 1e6:,.0f} million weights: an adapter of it is small")
-    return Choice(
-        "full",
-        f"{each:,.0f} rows per label suffice to let every weight learn"
-        + (f", and the model is small ({parameters / 1e6:,.0f} million weights)" if parameters else ""),
-    )
+    told = "" if math.isinf(each) else f" from {each:,.0f} rows per label"
+    small = f", and the model is small ({parameters / 1e6:,.0f} million weights)" if parameters else ""
+    return Choice("full", f"every weight learns{told}{small}")

@@ -224,7 +224,8 @@ def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Cons
         rows.per_label,
         count_parameters(source.folder),
         available_bytes(find_device(config.train.device)),
-        encoder=not model.is_encoder_decoder and not looks_back_only(model),
+        # Contrastive fine-tuning was measured on single texts.
+        encoder=not rows.columns.pair and not model.is_encoder_decoder and not looks_back_only(model),
     )
     console.say(f"  strategy {choice.strategy}: {choice.why}")
     return config.with_values({"strategy.name": choice.strategy}), choice.why
