@@ -94,7 +94,9 @@ def write_tiny_encoder(folder: Path) -> Path:
         special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
     )
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names).save_pretrained(folder)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    settled: Any = {"model_max_length": 64, "model_input_names": inputs, **names}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **settled).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(vocabulary),
         hidden_size=32,

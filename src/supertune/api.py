@@ -152,6 +152,7 @@ def check(
     *,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
+    pair: bool | None = None,
     task: str | None = None,
     model: str | None = None,
     settings: Mapping[str, object] | None = None,
@@ -164,14 +165,17 @@ def check(
     from supertune.recipes.check import check as run_check
 
     config, rows = _configured(data, text, label, model)
-    named = {"task.name": task} if task is not None else {}
-    return run_check(config.with_values(named | dict(settings or {})), rows, console=Console(quiet=True))
+    config = _named(config, task, pair).with_values(dict(settings or {}))
+    return run_check(config, rows, console=Console(quiet=True))
 
 
 def inspect(
     data: object,
     *,
     text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    pair: bool | None = None,
+    task: str | None = None,
     model: str | None = None,
     rows: int = 5,
     settings: Mapping[str, object] | None = None,
@@ -183,8 +187,14 @@ def inspect(
     """
     from supertune.recipes.inspect import inspect as run_inspect
 
-    config, content = _configured(data, text, None, model)
-    return run_inspect(config.with_values(dict(settings or {})), content, rows=rows, console=Console(quiet=True))
+    config, content = _configured(data, text, label, model)
+    config = _named(config, task, pair).with_values(dict(settings or {}))
+    return run_inspect(config, content, rows=rows, console=Console(quiet=True))
+
+
+def _named(config: Config, task: str | None, pair: bool | None) -> Config:
+    values = {"task.name": task, "data.pair": pair}
+    return config.with_values({key: value for key, value in values.items() if value is not None})
 
 
 def _configured(

@@ -69,6 +69,9 @@ def roles(columns: Columns) -> tuple[tuple[str, ...], str | None]:
         ({"label": LABEL, "text_b": TEXT, "text_a": free_text(2)}, ("text_a", "text_b"), "label"),
         ({"Premise": TEXT, "Hypothesis": free_text(2), "label": LABEL}, ("Premise", "Hypothesis"), "label"),
         ({"句子1": chinese_text(), "句子2": chinese_text(), "标签": LABEL}, ("句子1", "句子2"), "标签"),
+        ({"Sentence 1": TEXT, "Sentence 2": free_text(2), "label": LABEL}, ("Sentence 1", "Sentence 2"), "label"),
+        ({"句子_１": chinese_text(), "句子_２": chinese_text(), "标签": LABEL}, ("句子_１", "句子_２"), "标签"),
+        ({"文本a": chinese_text(), "文本b": chinese_text(), "标签": LABEL}, ("文本a", "文本b"), "标签"),
         ({"text": TEXT, "premise": free_text(3), "hypothesis": free_text(4), "label": LABEL}, ("text",), "label"),
     ],
 )
@@ -166,3 +169,35 @@ def test_unlabelled_rows_are_set_aside() -> None:
     assert set_aside_unlabelled(zeros, "label")[0].column("label") == [0]
     whole, none = set_aside_unlabelled(Table.from_rows([{"label": False}]), "label")
     assert (len(whole), len(none), whole.lineage) == (1, 0, ())
+
+
+# -------------------------------------------------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("columns", "label"),
+    [
+        ({"text": TEXT, "score": NUMBERS}, "score"),
+        ({"text": TEXT, "价格": NUMBERS, "id": list(range(ROWS))}, "价格"),
+        ({"text": TEXT, "how much": [row % 7 for row in range(ROWS)], "row": list(range(ROWS))}, "how much"),
+        ({"text": TEXT, "label": [row % 5 for row in range(ROWS)], "score": NUMBERS}, "label"),
+    ],
+)
+def test_numbers_are_found(columns: dict[str, Values], label: str) -> None:
+    assert infer_columns(table(**columns), numbers=True).labels == (label,)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"id": list(range(ROWS)), "text": TEXT, "price": [f"${row}.50" for row in range(ROWS)]}, "'price'"),
+        ({"id": list(range(ROWS)), "text": TEXT, "label": ["3 stars", "4 stars"] * 30}, "'label'"),
+        ({"text": TEXT, "评分": ["4分", "5分"] * 30, "编号": list(range(ROWS))}, "'评分'"),
+        ({"text": TEXT, "id": list(range(ROWS))}, "no column looks like numbers to learn"),
+        ({"text": TEXT, "a": NUMBERS, "b": NUMBERS[::-1]}, "2 columns could be the label"),
+    ],
+)
+def test_what_is_called_a_number_and_is_none_is_refused(columns: dict[str, Values], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        infer_columns(table(**columns), numbers=True)
+    assert message in f"{caught.value.where} {caught.value.what}"

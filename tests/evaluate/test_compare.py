@@ -7,9 +7,9 @@ import pytest
 
 from supertune.contracts import Outcome
 from supertune.errors import UserError
-from supertune.evaluate import METRICS, estimate, paired_difference
+from supertune.evaluate import METRICS, estimate, metrics_for, paired_difference
 
-PAIRED = [name for name, metric in METRICS.items() if metric.from_counts or metric.from_rows]
+PAIRED = [name for name in metrics_for("classes") if METRICS[name].from_counts or METRICS[name].from_rows]
 
 
 @pytest.fixture

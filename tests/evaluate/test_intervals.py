@@ -12,11 +12,13 @@ from scipy.stats import binomtest
 
 from supertune.contracts import Outcome
 from supertune.errors import UserError
-from supertune.evaluate import METRICS, estimate, measure, score
+from supertune.evaluate import estimate, measure, metrics_for, score
 from supertune.evaluate.averages import gradient
 from supertune.evaluate.counts import class_counts, per_class_values
 from supertune.evaluate.intervals import studentised_mean, wilson
 from supertune.evaluate.metric import Resampling
+
+CLASS_METRICS = list(metrics_for("classes"))
 
 LIMITS = {"mcc": (-1.0, 1.0), "log_loss": (0.0, -math.log(1e-15))}
 
@@ -49,20 +51,20 @@ def any_outcome(draw):
 @settings(max_examples=200, deadline=None)
 @given(any_outcome())
 def test_whatever_the_rows_every_number_is_finite_and_inside_its_interval(outcome):
-    measured = measure(outcome, list(METRICS), resamples=50)
+    measured = measure(outcome, CLASS_METRICS, resamples=50)
     for key, value in measured.scores.items():
         minimum, maximum = LIMITS.get(key, (0.0, 1.0))
         assert minimum <= value.low <= value.value <= value.high <= maximum, key
         assert value.n == len(outcome) or "/" in key
     assert all(reason for reason in measured.undefined.values())
-    asked = {name for name in METRICS if not name.endswith("_per_class")}
+    asked = {name for name in CLASS_METRICS if not name.endswith("_per_class")}
     assert asked <= set(measured.scores) | set(measured.undefined)
 
 
 def test_perfect_and_hopeless_answers_do_not_claim_certainty(make_outcome):
     targets = [0, 1, 2] * 20
-    perfect = score(make_outcome(targets, targets, 3), list(METRICS))
-    hopeless = score(make_outcome(targets, [(t + 1) % 3 for t in targets], 3), list(METRICS))
+    perfect = score(make_outcome(targets, targets, 3), CLASS_METRICS)
+    hopeless = score(make_outcome(targets, [(t + 1) % 3 for t in targets], 3), CLASS_METRICS)
     for key, value in perfect.items():
         if key not in ("log_loss", "ece"):
             assert value.value == pytest.approx(1.0)
@@ -76,8 +78,8 @@ def test_perfect_and_hopeless_answers_do_not_claim_certainty(make_outcome):
 def test_more_rows_give_narrower_intervals(draw_outcome):
     generator = np.random.default_rng(2)
     few, many = draw_outcome(generator, 100, 3), draw_outcome(generator, 4000, 3)
-    narrow = score(many, list(METRICS))
-    for key, value in score(few, list(METRICS)).items():
+    narrow = score(many, CLASS_METRICS)
+    for key, value in score(few, CLASS_METRICS).items():
         assert narrow[key].high - narrow[key].low < value.high - value.low, key
 
 
@@ -85,7 +87,7 @@ def test_relabelling_the_classes_changes_no_average(draw_outcome):
     outcome = draw_outcome(np.random.default_rng(4), 200, 4)
     order = np.array([2, 0, 3, 1])
     moved = Outcome(np.argsort(order)[outcome.targets], outcome.outputs[:, order], outcome.labels)
-    names = [name for name in METRICS if not name.endswith("_per_class")]
+    names = [name for name in CLASS_METRICS if not name.endswith("_per_class")]
     again = score(moved, names)
     for key, value in score(outcome, names).items():
         assert (value.value, value.low, value.high) == pytest.approx(
@@ -96,7 +98,7 @@ def test_relabelling_the_classes_changes_no_average(draw_outcome):
 def test_the_same_seed_gives_the_same_interval_whatever_else_is_measured(draw_outcome):
     outcome = draw_outcome(np.random.default_rng(4), 200, 4)
     alone = score(outcome, ["log_loss"], seed=3)["log_loss"]
-    assert score(outcome, list(METRICS), seed=3)["log_loss"] == alone
+    assert score(outcome, CLASS_METRICS, seed=3)["log_loss"] == alone
     assert score(outcome, ["log_loss"], seed=4)["log_loss"].low != alone.low
 
 
@@ -134,7 +136,7 @@ def test_intervals_cover_where_the_percentile_bootstrap_does_not(draw_outcome):
 
 
 def test_signatures_say_what_was_computed(draw_outcome):
-    found = score(draw_outcome(np.random.default_rng(1), 120, 6, 3.0), list(METRICS), seed=5)
+    found = score(draw_outcome(np.random.default_rng(1), 120, 6, 3.0), CLASS_METRICS, seed=5)
     assert found["f1_macro"].signature == "f1_macro|classes:6|interval:wilson-mover|n:120|supertune-1"
     assert found["accuracy"].signature == "accuracy|interval:wilson|n:120|supertune-1"
     assert "one-vs-rest-macro|classes:6-of-6" in found["auroc"].signature
@@ -150,12 +152,12 @@ def test_intervals_that_rest_on_little_say_so(make_outcome):
     rare = score(make_outcome([0] * 100 + [1] * 4, [1] * 30 + [0] * 70 + [1] * 4, 2), ["accuracy", "f1_macro", "mcc"])
     assert rare["accuracy"].warning is None
     assert "'b' has only 4 test rows" in rare["f1_macro"].warning == rare["mcc"].warning
-    plenty = score(make_outcome([0, 1] * 100, [0, 1, 1, 1] * 50, 2), list(METRICS))
+    plenty = score(make_outcome([0, 1] * 100, [0, 1, 1, 1] * 50, 2), CLASS_METRICS)
     assert {key for key, value in plenty.items() if value.warning} == set()
 
 
 def test_absent_classes_are_named_and_left_out(make_outcome):
-    measured = measure(make_outcome([0, 0, 1, 1], [0, 1, 1, 1], 3), list(METRICS))
+    measured = measure(make_outcome([0, 0, 1, 1], [0, 1, 1, 1], 3), CLASS_METRICS)
     assert "'c'" in measured.scores["f1_macro"].warning
     assert "'c'" in measured.scores["auroc"].warning
     assert {"f1/c", "precision/c", "recall/c"} <= set(measured.undefined)
@@ -163,12 +165,12 @@ def test_absent_classes_are_named_and_left_out(make_outcome):
 
 
 def test_scores_of_a_class_count_its_own_rows(make_outcome):
-    found = score(make_outcome([0, 0, 0, 1, 1], [0, 0, 1, 1, 0], 2), list(METRICS))
+    found = score(make_outcome([0, 0, 0, 1, 1], [0, 0, 1, 1, 0], 2), CLASS_METRICS)
     assert {key: found[f"{key}/a"].n for key in ("recall", "precision", "f1")} == {"recall": 3, "precision": 3, "f1": 4}
 
 
 def test_one_class_leaves_out_what_needs_two(make_outcome):
-    measured = measure(make_outcome([0, 0, 0], [0, 0, 1], 2), list(METRICS))
+    measured = measure(make_outcome([0, 0, 0], [0, 0, 1], 2), CLASS_METRICS)
     assert set(measured.undefined) == {"mcc", "auroc", "recall/b"}
     with pytest.raises(UserError, match="auroc"):
         estimate(make_outcome([0, 0], [0, 1], 2), "auroc")

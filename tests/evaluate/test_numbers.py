@@ -31,11 +31,11 @@ NAMES = ["r2", "pearson", "spearman", "rmse", "mae", "quadratic_kappa"]
 
 
 def outcome(truth: FloatArray, answers: FloatArray) -> Outcome:
-    return Outcome(truth.reshape(-1, 1), answers.reshape(-1, 1), ("x",))
+    return Outcome(truth.reshape(-1, 1), answers.reshape(-1, 1), ("x",), ((1.0, 5.0),))
 
 
 def references(truth: FloatArray, answers: FloatArray) -> dict[str, float]:
-    rounded = np.clip(np.round(answers), truth.min(), truth.max())
+    rounded = np.clip(np.round(answers), 1, 5)
     with warnings.catch_warnings():
         # Of constant numbers there is no correlation, and scipy says so.
         warnings.simplefilter("ignore")
@@ -48,7 +48,7 @@ def references(truth: FloatArray, answers: FloatArray) -> dict[str, float]:
             "quadratic_kappa": sklearn.metrics.cohen_kappa_score(
                 truth.astype(int),
                 rounded.astype(int),
-                labels=np.arange(truth.min(), truth.max() + 1).astype(int),
+                labels=list(range(1, 6)),
                 weights="quadratic",
             ),
         }
@@ -91,7 +91,7 @@ def test_every_score_lies_in_its_interval_and_estimates_agree(columns: int) -> N
     random = np.random.default_rng(1)
     truth = random.integers(1, 6, (80, columns)).astype(float)
     answers = truth + random.normal(size=truth.shape)
-    found = Outcome(truth, answers, tuple("abc"[:columns]))
+    found = Outcome(truth, answers, tuple("abc"[:columns]), ((1.0, 5.0),) * columns)
     scores = measure(found, NAMES, resamples=1000).scores
     assert set(NAMES) <= set(scores)
     assert len(scores) == len(NAMES) * (1 if columns == 1 else 1 + columns)
@@ -124,7 +124,7 @@ def test_constant_answers_correlate_with_nothing_and_explain_nothing() -> None:
     truth = np.array([1.0, 2.5, 3.0, 4.0])
     found = measure(outcome(truth, np.full(4, truth.mean())), NAMES)
     assert found.scores["r2"].value == pytest.approx(0)
-    assert {"pearson", "spearman", "quadratic_kappa"} <= set(found.undefined)
+    assert set(found.undefined) == {"pearson", "spearman"}
 
 
 def test_a_model_compared_with_itself_differs_by_nothing_and_with_a_worse_one_by_more() -> None:
@@ -206,3 +206,40 @@ def test_the_verdict_tells_errors_baselines_and_doubt(language: str, columns: tu
     assert ("More test rows" if language == "en" else "更多测试数据") in verdict_on_numbers(
         few, {}, None, columns, language=language
     )
+
+
+def test_kappa_is_that_of_the_columns_of_ratings_on_the_scale_that_was_learned() -> None:
+    truth = np.array([[4.0, 0.3], [5.0, 0.1], [4.0, 0.2], [5.0, 0.9]] * 30)
+    answers = np.array([[1.0, 0.3], [5.0, 0.1], [1.0, 0.2], [5.0, 0.9]] * 30)
+    found = measure(Outcome(truth, answers, ("stars", "price"), ((1.0, 5.0), None)), ["quadratic_kappa"])
+    assert set(found.scores) == {"quadratic_kappa/stars"}
+    wanted = sklearn.metrics.cohen_kappa_score(
+        truth[:, 0].astype(int), answers[:, 0].astype(int), labels=list(range(1, 6)), weights="quadratic"
+    )
+    assert found.scores["quadratic_kappa/stars"].value == pytest.approx(wanted)
+    assert (
+        "quadratic_kappa" in measure(Outcome(truth, answers, ("a", "b"), (None, None)), ["quadratic_kappa"]).undefined
+    )
+
+
+def test_two_rows_give_no_interval_and_the_verdict_asks_for_more() -> None:
+    truth = np.array([1.0, 2.0])
+    scores = measure(outcome(truth, np.array([1.1, 1.7])), NAMES, resamples=1000).scores
+    assert scores["r2"].low == scores["r2"].value == scores["r2"].high
+    assert "no interval" in (scores["r2"].warning or "")
+    said = verdict_on_numbers(scores, {}, None, ("x",))
+    assert "More test rows" in said
+    assert "nan" not in said
+
+
+def test_intervals_that_a_few_rows_decide_carry_a_warning() -> None:
+    random = np.random.default_rng(6)
+    truth = np.exp(2 * random.normal(size=1000))
+    answers = truth * np.exp(0.5 * random.normal(size=1000))
+    heavy = measure(outcome(truth, answers), ["r2"], resamples=1000).scores["r2"]
+    assert "a few rows" in (heavy.warning or "")
+    normal = random.normal(size=1000)
+    light = measure(outcome(normal, normal + random.normal(size=1000)), ["r2"], resamples=1000).scores["r2"]
+    assert light.warning is None
+    rival = outcome(truth, answers * np.exp(0.1 * random.normal(size=1000)))
+    assert paired_difference(outcome(truth, answers), rival, "r2", resamples=1000).warning

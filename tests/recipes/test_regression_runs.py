@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from test_training_choices import SETTINGS, events
 
 import supertune
@@ -301,3 +304,35 @@ def test_an_interrupted_run_on_pairs_ends_as_an_uninterrupted_one(
     broken = supertune.resume(tmp_path / "broken")
     assert '"event": "resumed"' in (broken.path / "events.jsonl").read_text(encoding="utf-8")
     assert stored(broken) == stored(whole)
+
+
+def test_which_text_is_the_second_reaches_the_model(
+    compared: supertune.Run, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = compared.path / "model"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    batch = tokenizer("good film", "bad film", return_tensors="pt")
+    assert batch["token_type_ids"].max() == 1
+    with torch.inference_mode():
+        told = model(**batch).logits.softmax(-1)[0].tolist()
+        untold = model(**{**batch, "token_type_ids": batch["token_type_ids"] * 0}).logits.softmax(-1)[0].tolist()
+    (found,) = compared.predict([("good film", "bad film")])
+    assert list(found["scores"].values()) == pytest.approx(told, abs=1e-5)
+    assert list(found["scores"].values()) != pytest.approx(untold, abs=1e-4)
+
+
+def test_a_model_with_one_type_is_told_none(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = tmp_path / "one-type"
+    shutil.copytree(tiny_encoder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "type_vocab_size": 1}))
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "token_type_embeddings" in name)
+    save_file(
+        {**weights, name: weights[name][:1].contiguous()}, folder / "model.safetensors", metadata={"format": "pt"}
+    )
+    run = fit(pairs(), tmp_path, folder)
+    assert json.loads((run.path / "manifest.json").read_text())["status"] == "done"

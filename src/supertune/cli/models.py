@@ -25,6 +25,7 @@ def models(
     task: Annotated[str, typer.Option("--task", help="What is to be learned.")] = "classification",
     text: options.Text = None,
     label: options.Label = None,
+    pair: options.Pair = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -40,7 +41,13 @@ def models(
 
     given = ["--task", task, *(part for name in text or () for part in ("--text", name))]
     given += [part for name in label or () for part in ("--label", name)]
-    advice = advise(data, Sample(rows or 0, labels, language, words), arguments=given, console=Console(quiet=quiet))
+    given += [] if pair is None else ["--pair" if pair else "--no-pair"]
+    advice = advise(
+        data,
+        Sample(rows or 0, labels, language, words, task == "regression"),
+        arguments=given,
+        console=Console(quiet=quiet),
+    )
     if json:
         print_json(advice.as_dict())
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -107,18 +107,20 @@ class Outcome:
         targets: (rows, …) the truth: indices of classes int64 (rows,), or numbers float64 (rows, columns).
         outputs: (rows, …) the answers: probabilities float64 (rows, classes), or numbers as the targets are.
         labels: What the classes are called, in index order, or the columns of numbers.
+        ratings: For numbers: the lowest and the highest rating of each column, None for one that is not rated.
     """
 
     targets: NDArray[Any]
     outputs: NDArray[Any]
     labels: tuple[str, ...] = ()
+    ratings: tuple[tuple[float, float] | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: NDArray[Any]) -> Outcome:
         """Some of the rows, by index or by a mask."""
-        return Outcome(self.targets[rows], self.outputs[rows], self.labels)
+        return replace(self, targets=self.targets[rows], outputs=self.outputs[rows])
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:

@@ -66,6 +66,11 @@ class _Profile:
         return self.kind in ("integer", "number") and self.distinct >= 2
 
     @property
+    def numbers_rows(self) -> bool:
+        """Whole numbers, each there once: more likely numbers of rows than of anything to learn."""
+        return self.kind == "integer" and self.filled >= _ENOUGH_ROWS and self.distinct == self.filled
+
+    @property
     def could_be_text(self) -> bool:
         return self.kind == "text" and (self.distinct > 1 or self.filled == 1)
 
@@ -217,10 +222,7 @@ def _label_by_name(profiles: Sequence[_Profile], source: str, wanted: _Wanted, *
     plain = [profile for profile in profiles if names.normal(profile.name) in names.PLAIN_LABEL_NAMES]
     usual = [profile for profile in profiles if names.normal(profile.name) in wanted.names]
     part = [profile for profile in profiles if names.words(profile.name) & wanted.names]
-    # A column that is called a label is one, whatever it holds, and is refused by its name if it cannot be; beside
-    # numbers to be learned it may well be a class.
-    anything = _anything if wanted is _CLASSES else wanted.fits
-    for tier, test in ((plain, anything), (usual, wanted.fits), (part, wanted.fits)):
+    for tier, test in ((plain, _anything), (usual, wanted.fits), (part, wanted.fits)):
         fitting = [profile for profile in tier if test(profile)]
         if len(fitting) == 1:
             return fitting
@@ -233,6 +235,13 @@ def _label_by_name(profiles: Sequence[_Profile], source: str, wanted: _Wanted, *
 
 def _label_by_shape(profiles: Sequence[_Profile], source: str, wanted: _Wanted) -> _Profile:
     fitting = [profile for profile in profiles if wanted.fits(profile)]
+    if wanted is _NUMBERS:
+        named = [profile for profile in profiles if names.normal(profile.name) in names.NUMBER_NAMES]
+        if spoilt := [profile for profile in named if profile.kind == "text"]:
+            # A column that is called a price holds prices, though a reader cannot tell: "$12.50".
+            _check_numbers(spoilt[0], source)
+            return spoilt[0]
+        fitting = [p for p in fitting if not (p.numbers_rows or names.is_identifier(p.name))]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -272,7 +281,7 @@ def _find_text(profiles: Sequence[_Profile], source: str, *, pairs: bool) -> tup
 
 def _pair_among(profiles: Sequence[_Profile]) -> tuple[str, str] | None:
     """The two columns whose names say that they are a pair; None for none, several, or beside a plain text column."""
-    known = {names.normal(profile.name): profile.name for profile in profiles if profile.could_be_text}
+    known = {names.side(profile.name): profile.name for profile in profiles if profile.could_be_text}
     found = [(known[one], known[other]) for one, other in names.PAIR_NAMES if one in known and other in known]
     return found[0] if len(found) == 1 and not known.keys() & names.PLAIN_TEXT_NAMES else None
 
@@ -285,7 +294,7 @@ def _are_pair(text: tuple[str, ...], wanted: bool | None, source: str) -> bool:
             where=f"{source}, data.pair",
             fix="name both: --text premise --text hypothesis",
         )
-    called = tuple(names.normal(name) for name in text)
+    called = tuple(map(names.side, text))
     return bool(wanted) if wanted is not None else called in names.PAIR_NAMES or called[::-1] in names.PAIR_NAMES
 
 

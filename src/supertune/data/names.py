@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 PLAIN_TEXT_NAMES = frozenset({"text", "texts", "文本"})
 PLAIN_LABEL_NAMES = frozenset({"label", "labels", "标签"})
@@ -30,26 +31,31 @@ NUMBER_NAMES = PLAIN_LABEL_NAMES | {
     *("relatedness", "price", "intensity", "valence", "difficulty", "readability", "quality"),
     *("分数", "评分", "得分", "打分", "星级", "等级", "相似度", "价格", "数值", "强度", "难度"),
 }
+_PAIRED = ("sentence", "text", "question", "句子", "文本", "问题", "句")
+
+
+def side(name: str) -> str:
+    """The name of a column that may be a side of a pair: without case, width, spaces and underscores."""
+    return re.sub(r"[\s_-]", "", unicodedata.normalize("NFKC", name)).casefold()
+
+
 PAIR_NAMES = (
-    ("premise", "hypothesis"),
-    *(
-        (f"{name}{mark}1", f"{name}{mark}2")
-        for name in ("sentence", "text", "question", "s", "q")
-        for mark in ("", "_")
-    ),
-    *((f"{name}{mark}a", f"{name}{mark}b") for name in ("sentence", "text", "question") for mark in ("", "_")),
-    ("query", "passage"),
-    ("query", "document"),
-    ("前提", "假设"),
-    *((f"{name}1", f"{name}2") for name in ("句子", "文本", "问题")),
-    *((f"{name}一", f"{name}二") for name in ("句子", "文本", "问题")),
+    *((f"{name}{one}", f"{name}{two}") for name in _PAIRED for one, two in (("1", "2"), ("a", "b"), ("一", "二"))),
+    *(("premise", "hypothesis"), ("query", "passage"), ("query", "document"), ("s1", "s2"), ("q1", "q2")),
+    *(("前提", "假设"), ("查询", "段落"), ("查询", "文档"), ("问题", "段落")),
 )
-"""What the two sides of a pair are called."""
+"""What the two sides of a pair are called, as `side` has it."""
 _OTHER_NAMES = frozenset(
     {
         *("id", "idx", "index", "uid", "uuid", "guid", "date", "time", "timestamp", "created", "user", "author"),
         *("file", "split", "source", "lang", "language", "score", "url", "name", "key", "value", "premise"),
         *("hypothesis", "context", "response", "编号", "序号", "日期", "时间", "用户", "来源", "语言", "姓名"),
+    }
+)
+_IDENTIFIERS = frozenset(
+    {
+        *("id", "idx", "index", "uid", "uuid", "guid", "key", "date", "time", "timestamp", "created", "year", "row"),
+        *("编号", "序号", "日期", "时间", "年份"),
     }
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -74,9 +80,15 @@ def words(name: str) -> frozenset[str]:
     return frozenset(latin | parts)
 
 
+def is_identifier(name: str) -> bool:
+    """True for what rows are numbered by, and for when they were written."""
+    return bool(({normal(name)} | words(name)) & _IDENTIFIERS)
+
+
 def is_known_name(name: str) -> bool:
     """True when a column is likely to be called that."""
-    sides = frozenset(side for pair in PAIR_NAMES for side in pair)
-    known = TEXT_NAMES | TITLE_NAMES | LABEL_NAMES | NUMBER_NAMES | sides | _OTHER_NAMES
+    known = TEXT_NAMES | TITLE_NAMES | LABEL_NAMES | NUMBER_NAMES | _OTHER_NAMES
+    if any(side(name) in pair for pair in PAIR_NAMES):
+        return True
     is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS
     return normal(name) in known or (is_short and bool(words(name) & known))

@@ -119,7 +119,7 @@ def _cut(table: Table, columns: Columns, shares: Mapping[str, float], seed: int)
     if seed < 0:
         raise UserError(f"the seed of the split is {seed}", where="data.split_seed", fix="choose 0 or more")
     rng = np.random.default_rng(np.random.SeedSequence([seed, _RANDOM_STREAM]))
-    groups = group_texts({"all": table}, columns.text).of["all"]
+    groups = group_texts({"all": table}, columns).of["all"]
     labels = label_codes({"all": table}, columns.label)
     # Rows without a label are one more class, and so are all rows where there is no label column.
     codes, classes = labels.of["all"] + 1, len(labels.labels) + 1

@@ -17,12 +17,13 @@ from supertune.evaluate.metric import (
     predicted,
     signature,
 )
-from supertune.evaluate.numbers.moments import Moments, five_of, influence
+from supertune.evaluate.numbers.moments import Moments, five_of, influence, rests_on
 
 _CHUNK = 1 << 22
 _LEAST_SHARE = 0.25
 _FEW_DISAGREEMENTS = 20
 _FEW_FOR_MEANS = 50
+_FEW_NUMBERS = 200
 
 
 def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
@@ -90,7 +91,18 @@ def _from_moments(name: str, moments: Moments, first: Outcome, second: Outcome, 
         n=n,
         signature=signature(f"difference:{name}", interval=f"paired-linear-{method}", n=n),
         limits=(-np.inf, np.inf),
-        warning=f"interval is approximate: it rests on {n} rows" if n < _FEW_FOR_MEANS else None,
+        warning=_few_matter(moves),
+    )
+
+
+def _few_matter(moves: FloatArray) -> str | None:
+    n = len(moves)
+    if n < _FEW_NUMBERS:
+        return f"interval is approximate: it rests on {n} rows"
+    return (
+        "interval is approximate: a few rows far from the others decide it"
+        if rests_on(moves) < _FEW_FOR_MEANS
+        else None
     )
 
 

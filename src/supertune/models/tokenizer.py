@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supertune.errors import UserError
+from supertune.files import read_json
 from supertune.models.loading import quiet_loading
 from supertune.models.source import ModelSource
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+_TYPES = "token_type_ids"
 USUAL_MAX_LENGTH = 256
 """Tokens per text unless asked for otherwise: long enough for most messages, and quick on a processor."""
 
@@ -69,12 +71,27 @@ def load_tokenizer(source: ModelSource, *, max_length: int) -> PreTrainedTokeniz
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError("has a tokenizer without character positions", where=str(source.folder), fix=fix)
     _settle(tokenizer)
+    _settle_types(tokenizer, source.folder)
     tokenizer.model_max_length = max_length
     for key in _LEFT_OVER:
         tokenizer.init_kwargs.pop(key, None)
     # Texts that are too long are counted and reported by the checks, for all rows and not only the first.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer
+
+
+def _settle_types(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Keep the types of a pair's texts from a model that has an embedding for one alone.
+
+    A folder without a model's configuration (an adapter's) has a tokenizer that was settled.
+    """
+    path = folder / "config.json"
+    if not path.exists() or (read_json(path).get("type_vocab_size") or 0) > 1:
+        return
+    names = [name for name in tokenizer.model_input_names if name != _TYPES]
+    if len(names) < len(tokenizer.model_input_names):
+        tokenizer.model_input_names = names
+        tokenizer.init_kwargs["model_input_names"] = names
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -95,12 +95,14 @@ class Sample:
         labels: How many different labels.
         language: ISO 639-1.
         words: Words per text; characters in Chinese.
+        numbers: Numbers are to be learned instead of labels.
     """
 
     rows: int
     labels: int
     language: str
     words: int
+    numbers: bool = False
 
 
 def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), console: Console) -> Advice:
@@ -170,12 +172,15 @@ def dry_run(data: str, arguments: Sequence[str]) -> dict[str, Any]:
     return plan
 
 
-def made_up(sample: Sample) -> list[dict[str, str]]:
+def made_up(sample: Sample) -> list[dict[str, object]]:
     """Rows of random words, or characters, whose number and lengths are those of the sample."""
     random = np.random.default_rng(0)
     known, space = (list(_CHARACTERS), "") if sample.language in ("zh", "ja") else (_WORDS.split(), " ")
     lengths = np.maximum(1, random.poisson(sample.words, sample.rows))
     return [
-        {"text": space.join(random.choice(known, length)), "label": f"label {row % sample.labels}"}
+        {
+            "text": space.join(random.choice(known, length)),
+            "label": float(random.normal()) if sample.numbers else f"label {row % sample.labels}",
+        }
         for row, length in enumerate(lengths.tolist())
     ]

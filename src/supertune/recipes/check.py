@@ -17,7 +17,7 @@ from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
-from supertune.tasks import TASKS, token_lengths
+from supertune.tasks import TASKS, RegressionTask, token_lengths
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,18 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     console.heading("Data")
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
+    numbers = TASKS[config.task.name].answers == "numbers"
     labelled: dict[str, Table] = {}
     for split, table in tables.items():
         labelled[split], unlabelled = set_aside_unlabelled(table, *columns.labels)
         if len(unlabelled):
             console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
+    if numbers:
+        # Words among numbers are no finding: training cannot begin with them.
+        task = RegressionTask(columns)
+        task.fit_state(next(iter(labelled.values())))
+        for table in labelled.values():
+            task.numbers(table)
     language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
     source = find_model(config, language)
     max_length = find_max_length(config, source)
@@ -129,7 +136,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
             lengths,
             max_length,
             source.max_positions,
-            numbers=TASKS[config.task.name].answers == "numbers",
+            numbers=numbers,
         ),
         allowed=(),
         console=console,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,10 @@ class BestEpoch:
         if event.event != "validation":
             return
         epoch, score, loss = event.values["epoch"], event.values[self.metric], event.values[self._tie_breaker]
-        if (self._sign * score, -loss) > (self._sign * self.score, -self._loss):
+        # Where the metric does not exist (all true numbers of these rows are the same), the loss alone decides.
+        rank = self._sign * score if math.isfinite(score) else -math.inf
+        best = self._sign * self.score if math.isfinite(self.score) else -math.inf
+        if (rank, -loss) > (best, -self._loss):
             self.epoch, self.score, self._loss = epoch, score, loss
             # The old ones go first, so that the two never exist together.
             self.weights = {}

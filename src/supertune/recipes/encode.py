@@ -34,6 +34,7 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     """
     task, learned = TASKS[start.config.task.name](rows.columns), rows.splits["train"]
     task.fit_state(learned)
+    kind_of(task).check_metric(task, start.config.evaluate.metric)
     return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
 
 

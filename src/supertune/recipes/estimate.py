@@ -142,7 +142,7 @@ def measure_cost(start: Start, task: Task, features: Features, rows: int) -> Cos
         del batches
     # The first step also allocates and compiles; it is there for its memory.
     timed = np.array(per_token[1:])
-    held_out = 1 + (rows / len(features) - 1) / 3
+    held_out = 1 + (rows / len(np.unique(features.rows)) - 1) / 3
     tokens = float(costs.sum()) * held_out
     return Cost(
         steps=training.steps,

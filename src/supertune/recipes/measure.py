@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,7 +52,8 @@ def measure(
     }
     scores |= {f"test_{name}": values for name, values in baselines.items()}
     difference = paired_difference(test.outcome, guesses[kind.rival], saved.task.primary_metric, **settings)
-    return Measurement(held, scores, undefined, baselines, difference)
+    told = difference if math.isfinite(difference.value) else None
+    return Measurement(held, scores, undefined, baselines, told)
 
 
 def _hold(saved: SavedModel, table: Table, features: Features, config: Config, console: Console) -> Held:

@@ -157,7 +157,8 @@ def readable(row: dict[str, object]) -> str:
     """A prediction for people: label, how sure, and the beginning of the text."""
     scores = row.get("scores")
     # The scores of a rating are what it was before it was rounded.
-    sure = f"{max(scores.values()):.0%}" if isinstance(scores, dict) and len(scores) > 1 else ""
+    shares = isinstance(scores, dict) and len(scores) > 1 and not isinstance(row["prediction"], dict)
+    sure = f"{max(scores.values()):.0%}" if isinstance(scores, dict) and shares else ""
     text = next((value for value in row.values() if isinstance(value, str)), "")
     return f"{_answer(row['prediction']):<24} {sure:>4}  {shorten(text, 60)}"
 

@@ -47,7 +47,7 @@ def beside_baselines(measured: Measurement, metric: str, language: str) -> tuple
 def without_leaked(measured: Measurement, metric: str, language: str) -> tuple[Paragraph, ...]:
     """What the score is without the rows that also stand in another split, if there are such."""
     clean = measured.scores.get(f"{measured.final_split}_{WITHOUT_LEAKED}")
-    if clean is None:
+    if clean is None or metric not in clean:
         return ()
     score = clean[metric]
     text = _WORDS[language]["leaked"].format(

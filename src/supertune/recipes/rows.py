@@ -223,8 +223,9 @@ def _split(
 
 
 def without_blank_rows(table: Table, columns: Columns) -> Table:
-    """The rows that have a text; there is nothing to learn from the others."""
-    kept = np.fromiter((not is_blank(text) for text in table.texts(columns.text)), bool, len(table))
+    """The rows that have a text, or both of a pair; there is nothing to learn from the others."""
+    sides = [table.texts((name,)) for name in columns.text] if columns.pair else [table.texts(columns.text)]
+    kept = np.fromiter((not any(map(is_blank, texts)) for texts in zip(*sides, strict=True)), bool, len(table))
     return table if kept.all() else table.select(np.flatnonzero(kept), step="drop-blank-texts")
 
 

@@ -124,6 +124,7 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
         "transformers": transformers.__version__,
         "class": type(tokenizer).__qualname__,
         "truncation_side": tokenizer.truncation_side,
+        "inputs": list(tokenizer.model_input_names),
         "split_special_tokens": tokenizer.split_special_tokens,
     }
     return sha256_bytes(json.dumps(settings).encode(), tokenizer.backend_tokenizer.to_str().encode())

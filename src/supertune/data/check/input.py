@@ -43,7 +43,7 @@ class CheckInput:
     @cached_property
     def texts(self) -> TextGroups:
         """Which rows have the same text."""
-        return group_texts(self.splits, self.columns.text)
+        return group_texts(self.splits, self.columns)
 
     @cached_property
     def labels(self) -> LabelCodes:

@@ -51,7 +51,7 @@ def leaked_rows(splits: Mapping[str, Table], columns: Columns) -> dict[str, IntA
     Returns:
         ``validation`` and ``test``, as far as they are among the splits → int64, ascending indices into the table.
     """
-    return {split: rows for split, (rows, _) in _leaked(group_texts(splits, columns.text)).items()}
+    return {split: rows for split, (rows, _) in _leaked(group_texts(splits, columns)).items()}
 
 
 def _leaked(texts: TextGroups) -> dict[str, tuple[IntArray, dict[str, int]]]:

@@ -13,13 +13,15 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import IntArray
+from supertune.contracts import Columns, IntArray
 from supertune.data.table import Table
 from supertune.language import fold, is_blank
 
 UNIQUE = -1
 BLANK = -2
 _BLANK_KEY = 0
+_BETWEEN = "\x1f"
+"""Between the sides of a pair: folding leaves no control characters in a text."""
 _CHUNK = 262_144
 
 GroupArray = NDArray[np.int32]
@@ -55,15 +57,17 @@ def blake2b_key(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def group_texts(splits: Mapping[str, Table], columns: tuple[str, ...], *, key: TextKey = blake2b_key) -> TextGroups:
+def group_texts(splits: Mapping[str, Table], columns: Columns, *, key: TextKey = blake2b_key) -> TextGroups:
     """Group the rows of all splits by their folded text.
+
+    A pair is the same where both sides are, in either order if it is symmetric; one with a blank side is blank.
 
     Streams the rows once, and those whose key occurs more than once a second time. Needs about 35 bytes a row
     at its peak and keeps 4.
 
     Args:
         splits: The tables, by split.
-        columns: The text columns.
+        columns: The text columns, and whether they are a pair.
         key: A 64-bit number for a folded text. A poor one costs time, never correctness.
     """
     keys = np.concatenate([np.empty(0, np.uint64), *(_keys(table, columns, key) for table in splits.values())])
@@ -78,9 +82,20 @@ def group_texts(splits: Mapping[str, Table], columns: tuple[str, ...], *, key: T
     return TextGroups(dict(zip(splits, np.split(groups, ends[:-1]), strict=True)), count)
 
 
-def _keys(table: Table, columns: tuple[str, ...], key: TextKey) -> KeyArray:
+def folded_texts(table: Table, columns: Columns) -> Iterator[str]:
+    """What is compared of each row: its folded text, or the folded sides of its pair; nothing for a blank one."""
+    if not columns.pair:
+        for text in table.texts(columns.text):
+            yield "" if is_blank(text) else fold(text)
+        return
+    for sides in zip(*(table.texts((name,)) for name in columns.text), strict=True):
+        folded = [fold(side) for side in sides]
+        yield "" if any(map(is_blank, sides)) else _BETWEEN.join(sorted(folded) if columns.symmetric else folded)
+
+
+def _keys(table: Table, columns: Columns, key: TextKey) -> KeyArray:
     # 0 stands for blank; a text that happens to have the key 0 takes 1, like any other collision.
-    keys = (_BLANK_KEY if is_blank(text) else key(fold(text)) or 1 for text in table.texts(columns))
+    keys = (key(text) or 1 if text else _BLANK_KEY for text in folded_texts(table, columns))
     return np.fromiter(keys, np.uint64, count=len(table))
 
 
@@ -127,7 +142,7 @@ def _chunks(starts: IntArray, total: int) -> Iterator[tuple[int, int]]:
 class _Reader:
     """The texts of rows that are numbered through over all splits."""
 
-    def __init__(self, splits: Mapping[str, Table], columns: tuple[str, ...]) -> None:
+    def __init__(self, splits: Mapping[str, Table], columns: Columns) -> None:
         self._tables = tuple(splits.values())
         self._columns = columns
         self._ends = np.cumsum([len(table) for table in self._tables])
@@ -137,5 +152,4 @@ class _Reader:
         borders = [0, *np.searchsorted(rows, self._ends).tolist()]
         for number, table in enumerate(self._tables):
             within = rows[borders[number] : borders[number + 1]] - (self._ends[number] - len(table))
-            for text in table.select(within, step="compare texts").texts(self._columns):
-                yield fold(text)
+            yield from folded_texts(table.select(within, step="compare texts"), self._columns)

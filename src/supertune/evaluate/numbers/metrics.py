@@ -10,13 +10,12 @@ import numpy as np
 from supertune.contracts import FloatArray, Outcome, Score
 from supertune.evaluate.intervals import mover, studentised_mean
 from supertune.evaluate.metric import Measured, Metric, Resampling, interval_score, signature
-from supertune.evaluate.numbers.moments import Moments, five_of, influence, studentised
+from supertune.evaluate.numbers.moments import Moments, five_of, influence, rests_on, studentised
 
 _FEW_ROWS = 200
 """Rows below which intervals of skewed numbers were seen to hold the truth less often than 93 times in a hundred."""
-_MOST_RATINGS = 20
-"""Different whole numbers up to which they are ratings: more are counts or measurements."""
 _NEARLY = 1e-12
+_FEW_THAT_MATTER = 30
 
 
 def r2() -> Metric:
@@ -61,18 +60,25 @@ def mae() -> Metric:
 
 
 def quadratic_kappa() -> Metric:
-    """Cohen's kappa with quadratic weights, for ratings: answers are rounded to whole numbers on the scale.
+    """Cohen's kappa with quadratic weights, for the columns of ratings: answers are rounded onto their scale.
 
     1 − Σ (p − y)² / its mean if answers and truth had nothing to do with each other. Source: Cohen 1968, "Weighted
     kappa".
     """
     moments = Moments(_kappa, _rounded, _fisher, np.tanh)
-    return Metric(partial(_measure, moments, (-1.0, 1.0)), from_moments=moments, answers="numbers")
 
+    def measure(name: str, outcome: Outcome, resampling: Resampling) -> Measured:
+        rated = [index for index, scale in enumerate(outcome.ratings) if scale is not None]
+        if not rated:
+            return Measured(undefined={name: "the numbers are no ratings: not whole, or of more than 20 kinds"})
+        labels = tuple(outcome.labels[index] for index in rated)
+        scales = tuple(outcome.ratings[index] for index in rated)
+        some = Outcome(outcome.targets[:, rated], outcome.outputs[:, rated], labels, scales)
+        # One column of several keeps its name, so that nobody takes it for their mean.
+        alone = len(rated) == 1 and len(outcome.labels) > 1
+        return _measure(moments, (-1.0, 1.0), f"{name}/{labels[0]}" if alone else name, some, resampling)
 
-def are_ratings(truth: FloatArray) -> bool:
-    """Whether all numbers are whole, and of few kinds."""
-    return bool((truth == np.round(truth)).all()) and len(np.unique(truth)) <= _MOST_RATINGS
+    return Metric(measure, from_moments=moments, answers="numbers")
 
 
 def _fisher(value: FloatArray) -> FloatArray:
@@ -121,8 +127,8 @@ def _ranks(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
 
 
 def _rounded(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
-    truth = outcome.targets
-    return np.clip(np.round(outcome.outputs), truth.min(axis=0), truth.max(axis=0)), truth
+    scales = np.array([scale or (-np.inf, np.inf) for scale in outcome.ratings or (None,) * len(outcome.labels)])
+    return np.clip(np.round(outcome.outputs), scales[:, 0], scales[:, 1]), outcome.targets
 
 
 def _errors(outcome: Outcome, *, squared: bool) -> FloatArray:
@@ -137,8 +143,6 @@ def _errors(outcome: Outcome, *, squared: bool) -> FloatArray:
 def _measure(
     moments: Moments, limits: tuple[float, float], name: str, outcome: Outcome, resampling: Resampling
 ) -> Measured:
-    if moments.pairs is _rounded and not are_ratings(outcome.targets):
-        return Measured(undefined={name: "the numbers are no ratings: not whole, or of more than 20 kinds"})
     rows = five_of(moments, outcome)
     values = moments.value(rows.mean(axis=0))
     if not np.isfinite(values).all():
@@ -178,23 +182,33 @@ def _scores(
         limits: The metric's range.
     """
     if len(columns) == 1:
-        return {name: _score(name, *columns[0], outcome, limits)}
+        return {name: _score(name, *columns[0], moves[0], outcome, limits)}
     values, low, high = (np.array(numbers) for numbers in list(zip(*columns, strict=True))[:3])
     spread = moves.std(axis=1, keepdims=True)
     unit = (moves - moves.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
     ends = mover(values, low, high, unit @ unit.T / unit.shape[1])
-    mean = _score(name, float(values.mean()), *ends, f"mover|{columns[0][3]}", outcome, limits)
+    mean = _score(name, float(values.mean()), *ends, f"mover|{columns[0][3]}", moves.mean(axis=0), outcome, limits)
     keys = [f"{name}/{label}" for label in outcome.labels]
-    return {name: mean} | {key: _score(key, *each, outcome, limits) for key, each in zip(keys, columns, strict=True)}
+    named = zip(keys, columns, moves, strict=True)
+    return {name: mean} | {key: _score(key, *each, move, outcome, limits) for key, each, move in named}
 
 
 def _score(
-    key: str, value: float, low: float, high: float, method: str, outcome: Outcome, limits: tuple[float, float]
+    key: str,
+    value: float,
+    low: float,
+    high: float,
+    method: str,
+    moves: FloatArray,
+    outcome: Outcome,
+    limits: tuple[float, float],
 ) -> Score:
     n = len(outcome)
     warning = f"interval is approximate: it rests on {n} rows" if n < _FEW_ROWS else None
+    if rests_on(moves) < _FEW_THAT_MATTER:
+        warning = "interval is approximate: a few rows far from the others decide it"
     if method == "none":
-        warning = "too few different rows for an interval"
+        warning = f"{n} rows, or too few different ones, give no interval"
     return interval_score(
         value,
         low,

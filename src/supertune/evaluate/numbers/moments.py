@@ -16,9 +16,11 @@ from supertune.contracts import FloatArray, Outcome
 from supertune.evaluate.intervals import Z
 from supertune.evaluate.metric import Resampling
 
-_LARGE = 20_000
-"""Rows above which a mean is normal for all purposes, and the draws would only cost time."""
+_LARGE = 5_000
+"""Rows above which the steady scale is normal for all purposes, and the draws would only cost time."""
 _CHUNK = 1 << 22
+_ENOUGH = 0.98
+"""Share of the draws in which a metric must exist for its interval to be drawn from them."""
 _STEP = 1e-5
 """Of central differences, in units of the truth's spread."""
 
@@ -64,11 +66,21 @@ def influence(value: Callable[[FloatArray], FloatArray], rows: FloatArray) -> Fl
     return moved
 
 
+def rests_on(moves: FloatArray) -> float:
+    """On how many rows the spread of a metric rests, as if each of them moved it alike: a third of normal ones.
+
+    (Σ m²)² / Σ m⁴ of what each row moves it (`influence`), freed of their mean.
+    """
+    squares = (moves - moves.mean()) ** 2
+    total = float((squares**2).sum())
+    return float(squares.sum()) ** 2 / total if total > 0 else float(len(moves))
+
+
 def studentised(moments: Moments, rows: FloatArray, resampling: Resampling) -> tuple[float, float, str]:
     """The 95 % interval of a metric by the studentised bootstrap on its steady scale (Hall 1988; Fisher 1921).
 
     On that scale the spread is the same wherever the truth lies, so that the interval is as wide as it should be on
-    either side. Above 20,000 rows the normal interval there.
+    either side. Above 5,000 rows the normal interval there.
 
     Args:
         moments: The metric.
@@ -105,7 +117,12 @@ def studentised(moments: Moments, rows: FloatArray, resampling: Resampling) -> t
         for weights in _weights(n, resampling):
             drawn, spread = estimates(weights @ table)
             pivots.append((drawn - centre) / np.maximum(spread, 1e-3 * error))
-        low, high = np.nanquantile(np.concatenate(pivots), (0.025, 0.975))
+        known = np.concatenate(pivots)
+        if np.isfinite(known).mean() < _ENOUGH:
+            # Many draws of so few rows have no spread, and those that have say little.
+            value = float(moments.back(centre))
+            return value, value, "none"
+        low, high = np.nanquantile(known, (0.025, 0.975))
         ends = (centre - high * error, centre - low * error)
         method = f"steady-studentised-bootstrap-{resampling.resamples}|seed:{resampling.seed}"
     return float(moments.back(ends[0])), float(moments.back(ends[1])), method

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from supertune.contracts import Score
 from supertune.errors import UserError
 
+_FEW_ROWS = 30
+"""Test rows below which no interval is to be relied on."""
 _WIDE = 0.2
 """Width of the interval of R² from which the test rows are too few to say how good the model is."""
 
@@ -38,7 +40,11 @@ class NumberFacts:
     @property
     def vague(self) -> bool:
         """Whether the test rows are too few to say how good the model is."""
-        return any(score.high - score.low > _WIDE for score in self.explained.values())
+        return (
+            self.rows < _FEW_ROWS
+            or not self.explained
+            or any(score.high - score.low > _WIDE for score in self.explained.values())
+        )
 
     @property
     def lead(self) -> str:
@@ -124,7 +130,8 @@ def _off_by(facts: NumberFacts, column: str) -> str:
     ]
     beside = f"; {' and '.join(others)}" if others else ""
     named = "Answers are" if len(facts.errors) == 1 else f"For {column}, answers are"
-    return f"{named} off by {_plain(score.value)} on average ({_plain(score.low)} to {_plain(score.high)}){beside}."
+    span = f" ({_plain(score.low)} to {_plain(score.high)})" if score.low < score.high else ""
+    return f"{named} off by {_plain(score.value)} on average{span}{beside}."
 
 
 def _explained(facts: NumberFacts) -> str:
@@ -135,8 +142,8 @@ def _explained(facts: NumberFacts) -> str:
     if not facts.learned:
         return "This test does not show that the model knows more than the mean of the training rows."
     if len(facts.explained) == 1:
-        span = f"{_percent(score.low)} to {_percent(score.high)}"
-        return f"The model explains {_percent(score.value)} % of the differences between rows ({span} %)."
+        span = f" ({_percent(score.low)} to {_percent(score.high)} %)" if score.low < score.high else ""
+        return f"The model explains {_percent(score.value)} % of the differences between rows{span}."
     return f"What is explained least is {weakest}: {_percent(score.value)} % of the differences between rows."
 
 
@@ -185,7 +192,8 @@ def _off_by_zh(facts: NumberFacts, column: str) -> str:
     ]
     beside = "".join(f"；{other}" for other in others)
     named = "回答" if len(facts.errors) == 1 else f"对“{column}”的回答"
-    return f"{named}平均偏差 {_plain(score.value)}（{_plain(score.low)} 至 {_plain(score.high)}）{beside}。"
+    span = f"（{_plain(score.low)} 至 {_plain(score.high)}）" if score.low < score.high else ""
+    return f"{named}平均偏差 {_plain(score.value)}{span}{beside}。"
 
 
 def _explained_zh(facts: NumberFacts) -> str:
@@ -196,9 +204,8 @@ def _explained_zh(facts: NumberFacts) -> str:
     if not facts.learned:
         return "这次测试不能证明模型比训练数据的平均值懂得更多。"
     if len(facts.explained) == 1:
-        return (
-            f"各行之间的差异，模型能解释 {_percent(score.value)}%（{_percent(score.low)} 至 {_percent(score.high)}%）。"
-        )
+        span = f"（{_percent(score.low)} 至 {_percent(score.high)}%）" if score.low < score.high else ""
+        return f"各行之间的差异，模型能解释 {_percent(score.value)}%{span}。"
     return f"解释得最少的是“{weakest}”：各行之间差异的 {_percent(score.value)}%。"
 
 

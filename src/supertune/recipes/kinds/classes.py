@@ -89,6 +89,9 @@ class ClassAnswers:
     def check(self, train: TrainConfig) -> None:
         """Every setting means something for classes."""
 
+    def check_metric(self, task: Task, metric: str) -> None:
+        """Every metric of classes has a value for any of them."""
+
     def criterion(self, task: Task, train: TrainConfig, rows: Table) -> Criterion:
         """The loss of ``train.loss``, class weights from the training rows."""
         weights = balanced_weights(_known(task).label_counts(rows)) if train.class_weights == "balanced" else None

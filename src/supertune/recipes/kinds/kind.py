@@ -60,6 +60,14 @@ class AnswerKind(Protocol):
         """
         ...
 
+    def check_metric(self, task: Task, metric: str) -> None:
+        """Check that the metric that chooses the epoch has a value for what the task has learned of the rows.
+
+        Raises:
+            UserError: It has none.
+        """
+        ...
+
     def criterion(self, task: Task, train: TrainConfig, rows: Table) -> Criterion:
         """The loss of ``train.loss``: (outputs, targets) → (summed loss, items)."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,6 +93,22 @@ class NumberAnswers:
                     "is about classes, and the task answers with numbers", where=f"train.{key}", fix="leave it out"
                 )
 
+    def check_metric(self, task: Task, metric: str) -> None:
+        """Refuse the kappa of numbers that are no ratings.
+
+        Raises:
+            UserError: It has no value for a column.
+        """
+        others = [
+            name for name, scale in zip(task.columns.labels, _known(task).scales, strict=True) if not scale.ratings
+        ]
+        if metric == "quadratic_kappa" and others:
+            raise UserError(
+                f"{others[0]!r} holds no ratings (whole numbers of at most 20 kinds), and has no kappa",
+                where="evaluate.metric",
+                fix="choose r2, or leave it out",
+            )
+
     def criterion(self, task: Task, train: TrainConfig, rows: Table) -> Criterion:
         """The loss of ``train.loss``, of standardised numbers."""
         return NUMBER_LOSSES[self.loss if train.loss == "auto" else train.loss](train.huber_delta)
@@ -107,7 +124,6 @@ class NumberAnswers:
 
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
         """What the mean of the training rows and TF-IDF say."""
-        names = test.outcome.labels
         texts, targets = list(train.texts(task.columns.text)), _known(task).numbers(train)
         questions = list(test.table.select(test.labelled, step="labelled").texts(task.columns.text))
         outcomes = {}
@@ -117,7 +133,7 @@ class NumberAnswers:
                 bar(done, baseline.name)
                 baseline.fit(texts, targets)
                 answers: FloatArray = baseline.predict(questions)
-                outcomes[baseline.name] = Outcome(test.outcome.targets, answers, names)
+                outcomes[baseline.name] = replace(test.outcome, outputs=answers)
         return outcomes
 
     def sections(self, measured: Measurement, task: Task, *, show_text: bool, language: str) -> tuple[Section, ...]:
