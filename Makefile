@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format docs constraints clean soak
-.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen
+.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -53,6 +53,9 @@ bench-strategies: $(VENV)/installed-dev
 
 bench-frozen: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/frozen.py
+
+bench-sick: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/sick.py
 
 # SetFit is here to be compared with, and nothing needs it.
 bench-few-shot: $(VENV)/installed-dev

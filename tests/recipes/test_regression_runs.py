@@ -306,9 +306,7 @@ def test_an_interrupted_run_on_pairs_ends_as_an_uninterrupted_one(
     assert stored(broken) == stored(whole)
 
 
-def test_which_text_is_the_second_reaches_the_model(
-    compared: supertune.Run, tmp_path: Path, tiny_encoder: Path
-) -> None:
+def test_which_text_is_the_second_reaches_the_model(compared: supertune.Run) -> None:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     folder = compared.path / "model"

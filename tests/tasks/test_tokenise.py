@@ -250,3 +250,15 @@ def test_a_tokenizer_that_puts_nothing_between_two_texts_gets_them_joined() -> N
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]")
     found = joined(token_batches(pair_rows([("a", "b")]), PAIR, tokenizer, 16))
     assert pieces(found) == [tokenizer(join_fields(["a", "b"]))["input_ids"]]
+
+
+def test_a_second_beginning_parts_no_pair() -> None:
+    raw = Tokenizer(models.WordLevel({"a": 1, "b": 2, "[UNK]": 0, "<bos>": 3}, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    raw.post_processor = processors.TemplateProcessing(
+        single="<bos> $A", pair="<bos> $A <bos>:1 $B:1", special_tokens=[("<bos>", 3)]
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]", bos_token="<bos>")
+    found = joined(token_batches(pair_rows([("a", "b")]), PAIR, tokenizer, 16))
+    assert pieces(found) == [tokenizer(join_fields(["a", "b"]))["input_ids"]]
+    assert pieces(found)[0].count(3) == 1

@@ -14,6 +14,7 @@ from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
+from supertune.tasks import parts_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -102,7 +103,8 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     tokenizer = load_tokenizer(source, max_length=max_length)
     first = table.select(np.arange(min(rows, len(table))), step="head")
     labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
-    sides = [first.texts((name,)) for name in columns.text] if columns.pair else [first.texts(columns.text)]
+    apart = columns.pair and parts_pairs(tokenizer)
+    sides = [first.texts((name,)) for name in columns.text] if apart else [first.texts(columns.text)]
     inspected = []
     for texts, number, label in zip(zip(*sides, strict=True), first.row_ids, labels, strict=True):
         seen, cut = _pieces(texts, tokenizer, max_length)

@@ -9,7 +9,7 @@ from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.text import with_targets
-from supertune.tasks.tokenise import joined, token_lengths, tokenizer_fingerprint
+from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
 TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask]] = {
     "classification": ClassificationTask,
@@ -29,6 +29,7 @@ __all__ = [
     "RegressionTask",
     "joined",
     "label_text",
+    "parts_pairs",
     "task_from_state",
     "token_lengths",
     "tokenizer_fingerprint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -151,18 +152,21 @@ def _tokeniser(
 ) -> Callable[[Sequence[tuple[str, ...]], int | None], _Tokens]:
     """What makes tokens of a portion: (one text or two for each row, most tokens) → tokens."""
     frame = _frame(tokenizer)
-    if columns.pair and _parts_pairs(tokenizer):
+    if columns.pair and parts_pairs(tokenizer):
         return lambda texts, most: _called(texts, tokenizer, most)
     return lambda texts, most: _tokenise([join_fields(each) for each in texts], tokenizer, most, frame)
 
 
-def _parts_pairs(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the tokenizer puts something between two texts, by which a model can tell where the second begins."""
+def parts_pairs(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the tokenizer puts something between two texts, by which a model can tell where the second begins.
+
+    A second beginning of a text (``<bos> a <bos> b``), which decoders' tokenizers write, is nothing a model has seen.
+    """
     _uncut(tokenizer)
-    between = [len(tokenizer(*texts, add_special_tokens=True)["input_ids"]) for texts in (("a",), ("a", "a"))]
-    one = len(tokenizer("a", add_special_tokens=False)["input_ids"])
-    ends = between[0] - one
-    return between[1] - 2 * one > ends
+    alone, both = (tokenizer(*texts)["input_ids"] for texts in (("a",), ("a", "a")))
+    more = Counter(both) - Counter(alone)
+    words = set(tokenizer("a", add_special_tokens=False)["input_ids"])
+    return bool(set(more) - words - {tokenizer.bos_token_id})
 
 
 def _uncut(tokenizer: PreTrainedTokenizerBase) -> None:
