@@ -18,6 +18,7 @@ from test_training_choices import SETTINGS, events
 import supertune
 from supertune.errors import InterruptedRunError, UserError
 from supertune.recipes import train_one
+from supertune.recipes.predict import predict_lines, predict_typed
 
 QUICK: dict[str, Any] = {**SETTINGS, "train.learning_rate": 0.01, "train.epochs": 6, "train.restarts": 0}
 
@@ -200,12 +201,10 @@ def test_the_command_takes_texts_two_and_two(compared: supertune.Run) -> None:
     (found,) = json.loads(done.stdout)["predictions"]
     assert found["sentence1"] == "good film"
     assert found["sentence2"] == "很好 电影"
-    alone = subprocess.run([*command, "good film"], capture_output=True, text=True, check=False)
-    assert alone.returncode == 2
-    assert "compares two texts, and 1 were given" in alone.stderr
-    piped = subprocess.run(command, input="good film\n", capture_output=True, text=True, check=False)
-    assert piped.returncode == 2
-    assert "compares two texts" in piped.stderr
+    with pytest.raises(UserError, match="compares two texts, and 1 were given"):
+        predict_typed(compared.path, ["good film"])
+    with pytest.raises(UserError, match="compares two texts"):
+        list(predict_lines(compared.path, ["good film"]))
 
 
 def test_single_texts_are_no_pairs_and_pairs_no_texts(compared: supertune.Run, scored: supertune.Run) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,80 +11,11 @@ import numpy as np
 
 from supertune.contracts import Columns
 from supertune.data import names
-from supertune.data.arrays import Kind, kind_of_type
+from supertune.data.profile import KIND_NAMES, Profile, is_missing, profiles_of
 from supertune.data.table import Table
 from supertune.errors import UserError
-from supertune.language import display_width, has_unspaced_script, is_blank, shorten
 
-_SAMPLE_ROWS = 10_000
-_NEAR_UNIQUE = 0.8
-_ENOUGH_ROWS = 20
-_MANY_CLASSES = 200
-_FREE_TEXT_WIDTH = 12
 _CLEARLY_LONGER = 2.0
-_KIND_NAMES: dict[Kind, str] = {
-    "empty": "nothing but empty values",
-    "boolean": "true/false",
-    "integer": "integers",
-    "number": "numbers with fractions",
-    "text": "text",
-    "nested": "lists or objects",
-    "other": "values of another type",
-}
-
-
-@dataclass(frozen=True)
-class _Profile:
-    """What a sample of a column looks like."""
-
-    name: str
-    kind: Kind
-    filled: int
-    distinct: int
-    width: float
-    spaced: float
-    examples: tuple[str, ...]
-
-    @property
-    def near_unique(self) -> bool:
-        return self.filled >= _ENOUGH_ROWS and self.distinct > _NEAR_UNIQUE * self.filled
-
-    @property
-    def could_be_label(self) -> bool:
-        """Few values that come back."""
-        return (
-            self.kind in ("text", "integer", "boolean")
-            and 2 <= self.distinct <= _MANY_CLASSES
-            and not self.near_unique
-            and (self.filled < _ENOUGH_ROWS or self.distinct <= self.filled / 2)
-        )
-
-    @property
-    def could_be_numbers(self) -> bool:
-        """Numbers that differ."""
-        return self.kind in ("integer", "number") and self.distinct >= 2
-
-    @property
-    def numbers_rows(self) -> bool:
-        """Whole numbers, each there once: more likely numbers of rows than of anything to learn."""
-        return self.kind == "integer" and self.filled >= _ENOUGH_ROWS and self.distinct == self.filled
-
-    @property
-    def could_be_text(self) -> bool:
-        return self.kind == "text" and (self.distinct > 1 or self.filled == 1)
-
-    @property
-    def is_free_text(self) -> bool:
-        """Words, and hardly ever the same: neither a class name nor an identifier."""
-        return (
-            self.could_be_text
-            and self.width >= _FREE_TEXT_WIDTH
-            and self.spaced >= 0.3
-            and self.distinct > self.filled / 5
-        )
-
-    def __str__(self) -> str:
-        return f"{self.name!r} ({_KIND_NAMES[self.kind]}, e.g. {', '.join(self.examples)})"
 
 
 @dataclass(frozen=True)
@@ -99,7 +29,7 @@ class _Wanted:
     """
 
     names: frozenset[str]
-    fits: Callable[[_Profile], bool]
+    fits: Callable[[Profile], bool]
     shape: str
 
 
@@ -140,7 +70,7 @@ def infer_columns(
     wanted = _NUMBERS if numbers else _CLASSES
     for column, option in [*((name, "--text") for name in named), *((name, "--label") for name in asked)]:
         _require(table, column, option)
-    profiles = _profiles(table)
+    profiles = profiles_of(table)
     by_name = {profile.name: profile for profile in profiles}
     for name in named:
         _check_text(by_name[name], table.source)
@@ -168,7 +98,7 @@ def set_aside_unlabelled(table: Table, *labels: str) -> tuple[Table, Table]:
     """The rows that have every label, and those of which one is missing, empty or blank."""
     missing = np.fromiter(
         (
-            any(map(_is_missing, values))
+            any(map(is_missing, values))
             for batch in table.batches(columns=labels)
             for values in zip(*(batch[name] for name in labels), strict=True)
         ),
@@ -184,40 +114,10 @@ def set_aside_unlabelled(table: Table, *labels: str) -> tuple[Table, Table]:
     return labelled, unlabelled
 
 
-def _is_missing(value: object) -> bool:
-    if isinstance(value, str):
-        # A letter or digit in front settles it for nearly every label; looking closer is ten times slower.
-        return not value[:1].isalnum() and is_blank(value)
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-# ---------------------------------------------------------------- looking at the columns
-
-
-def _profiles(table: Table) -> list[_Profile]:
-    count = min(len(table), _SAMPLE_ROWS)
-    positions = np.linspace(0, len(table) - 1, count).round().astype(np.int64)
-    sample = table.select(positions, step="sample")
-    columns: dict[str, list[object]] = {name: [] for name in table.column_names}
-    for batch in sample.batches():
-        for name, values in batch.items():
-            columns[name] += [value for value in values if not _is_missing(value)]
-    return [_profile(name, kind_of_type(table.schema.field(name).type), columns[name]) for name in table.column_names]
-
-
-def _profile(name: str, kind: Kind, values: Sequence[object]) -> _Profile:
-    shown = [str(value) for value in values]
-    counts = Counter(shown)
-    examples = tuple(repr(shorten(v, 24)) if kind == "text" else shorten(v, 24) for v, _ in counts.most_common(3))
-    filled = max(1, len(shown))
-    spaced = sum(any(map(str.isspace, value)) or has_unspaced_script(value) for value in shown) / filled
-    return _Profile(name, kind, len(shown), len(counts), sum(map(display_width, shown)) / filled, spaced, examples)
-
-
 # ---------------------------------------------------------------- choosing
 
 
-def _label_by_name(profiles: Sequence[_Profile], source: str, wanted: _Wanted, *, need_label: bool) -> list[_Profile]:
+def _label_by_name(profiles: Sequence[Profile], source: str, wanted: _Wanted, *, need_label: bool) -> list[Profile]:
     """The label by its name; none when no name speaks for one."""
     plain = [profile for profile in profiles if names.normal(profile.name) in names.PLAIN_LABEL_NAMES]
     usual = [profile for profile in profiles if names.normal(profile.name) in wanted.names]
@@ -233,7 +133,7 @@ def _label_by_name(profiles: Sequence[_Profile], source: str, wanted: _Wanted, *
     return []
 
 
-def _label_by_shape(profiles: Sequence[_Profile], source: str, wanted: _Wanted) -> _Profile:
+def _label_by_shape(profiles: Sequence[Profile], source: str, wanted: _Wanted) -> Profile:
     fitting = [profile for profile in profiles if wanted.fits(profile)]
     if wanted is _NUMBERS:
         named = [profile for profile in profiles if names.normal(profile.name) in names.NUMBER_NAMES]
@@ -251,7 +151,7 @@ def _label_by_shape(profiles: Sequence[_Profile], source: str, wanted: _Wanted) 
     raise UserError(f"no column looks like {what}: {shown}", where=source, fix="name it with --label NAME")
 
 
-def _find_text(profiles: Sequence[_Profile], source: str, *, pairs: bool) -> tuple[tuple[str, ...], str]:
+def _find_text(profiles: Sequence[Profile], source: str, *, pairs: bool) -> tuple[tuple[str, ...], str]:
     """The text columns, and how they were found."""
     if pairs and (sides := _pair_among(profiles)):
         return sides, "a pair, by their names"
@@ -279,7 +179,7 @@ def _find_text(profiles: Sequence[_Profile], source: str, *, pairs: bool) -> tup
     raise UserError(f"no column looks like text: {shown}", where=source, fix="name it with --text NAME")
 
 
-def _pair_among(profiles: Sequence[_Profile]) -> tuple[str, str] | None:
+def _pair_among(profiles: Sequence[Profile]) -> tuple[str, str] | None:
     """The two columns whose names say that they are a pair; None for none, several, or beside a plain text column."""
     known = {names.side(profile.name): profile.name for profile in profiles if profile.could_be_text}
     found = [(known[one], known[other]) for one, other in names.PAIR_NAMES if one in known and other in known]
@@ -298,26 +198,26 @@ def _are_pair(text: tuple[str, ...], wanted: bool | None, source: str) -> bool:
     return bool(wanted) if wanted is not None else called in names.PAIR_NAMES or called[::-1] in names.PAIR_NAMES
 
 
-def _with_title(body: _Profile, titles: Sequence[_Profile]) -> tuple[tuple[str, ...], str]:
+def _with_title(body: Profile, titles: Sequence[Profile]) -> tuple[tuple[str, ...], str]:
     free = [title for title in titles if title.is_free_text and title is not body]
     if len(free) == 1 and names.normal(body.name) in names.BODY_NAMES:
         return (free[0].name, body.name), "by their names, title and body joined"
     return (body.name,), "by its name"
 
 
-def _anything(profile: _Profile) -> bool:
+def _anything(profile: Profile) -> bool:
     return True
 
 
-def _may_be_text(profile: _Profile) -> bool:
+def _may_be_text(profile: Profile) -> bool:
     return profile.could_be_text
 
 
-def _is_free_text(profile: _Profile) -> bool:
+def _is_free_text(profile: Profile) -> bool:
     return profile.is_free_text
 
 
-def _ambiguous(role: str, profiles: Sequence[_Profile], source: str) -> UserError:
+def _ambiguous(role: str, profiles: Sequence[Profile], source: str) -> UserError:
     shown = "; ".join(map(str, profiles))
     return UserError(
         f"{len(profiles)} columns could be the {role}: {shown}",
@@ -356,16 +256,16 @@ def _check_asked(asked: tuple[str, ...], text: tuple[str, ...], source: str, *, 
         )
 
 
-def _check_text(profile: _Profile, source: str) -> None:
+def _check_text(profile: Profile, source: str) -> None:
     if profile.kind != "text":
         raise UserError(
-            f"holds {_KIND_NAMES[profile.kind]}, not text (e.g. {', '.join(profile.examples) or 'none'})",
+            f"holds {KIND_NAMES[profile.kind]}, not text (e.g. {', '.join(profile.examples) or 'none'})",
             where=f"{source}, column {profile.name!r}",
             fix="name a column of text with --text NAME",
         )
 
 
-def _check_numbers(profile: _Profile, source: str) -> None:
+def _check_numbers(profile: Profile, source: str) -> None:
     """Refuse what holds no numbers; single words among numbers are told by their rows later."""
     if profile.kind in ("integer", "number"):
         return
@@ -373,7 +273,7 @@ def _check_numbers(profile: _Profile, source: str) -> None:
         return
     shown = f" (e.g. {', '.join(profile.examples)})" if profile.examples else ""
     raise UserError(
-        f"holds {_KIND_NAMES[profile.kind]}{shown}, not numbers",
+        f"holds {KIND_NAMES[profile.kind]}{shown}, not numbers",
         where=f"{source}, column {profile.name!r}",
         fix="name a column of numbers with --label NAME; for classes leave out --task regression",
     )
@@ -386,7 +286,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _check_label(profile: _Profile, source: str) -> None:
+def _check_label(profile: Profile, source: str) -> None:
     """Refuse what cannot be a class: fractions, lists, free text, identifiers."""
     where = f"{source}, column {profile.name!r}"
     fix = "name another column with --label NAME"
@@ -396,7 +296,7 @@ def _check_label(profile: _Profile, source: str) -> None:
         raise UserError(f"a class label cannot be a number with a fraction (e.g. {shown})", where=where, fix=fix)
     if profile.kind not in ("text", "integer", "boolean"):
         shown = f" (e.g. {shown})" if shown else ""
-        raise UserError(f"holds {_KIND_NAMES[profile.kind]}{shown}, not class labels", where=where, fix=fix)
+        raise UserError(f"holds {KIND_NAMES[profile.kind]}{shown}, not class labels", where=where, fix=fix)
     if profile.near_unique:
         what = f"{profile.distinct:,} of {profile.filled:,} labels differ (e.g. {shown}): these are not classes"
         raise UserError(what, where=where, fix=fix)
