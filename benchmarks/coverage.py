@@ -158,7 +158,7 @@ def simulate_numbers(shape: str, n: int, repetitions: int, resamples: int) -> di
     generator = np.random.default_rng(7)
     truth, answers = draw_numbers(shape, generator, POPULATION)
     rival = answers + 0.2 * generator.standard_normal(answers.shape)
-    whole, other = Outcome(truth, answers, ("x",)), Outcome(truth, rival, ("x",))
+    whole, other = Outcome(truth, answers, ("x",), "numbers"), Outcome(truth, rival, ("x",), "numbers")
     truths = {key: score.value for key, score in measure(whole, NUMBERS).scores.items()}
     truths |= {f"difference:{name}": paired_difference(whole, other, name).value for name in PAIRED_NUMBERS}
     found: dict[str, list[tuple[bool, float]]] = defaultdict(list)

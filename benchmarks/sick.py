@@ -128,11 +128,14 @@ def table(out: Path, test: list[dict[str, Any]], seeds: int) -> None:
     for column, (task, metric) in TASKS.items():
         names = (column,) if task == "regression" else tuple(sorted({row[column] for row in test}))
         truth = np.array([row[column] for row in test])
-        targets = truth[:, None].astype(float) if task == "regression" else np.searchsorted(names, truth)
-        frozen = Outcome(targets, np.load(out / f"{column}-frozen.npy"), names)
+        numbers = task == "regression"
+        targets, kind = (
+            (truth[:, None].astype(float), "numbers") if numbers else (np.searchsorted(names, truth), "classes")
+        )
+        frozen = Outcome(targets, np.load(out / f"{column}-frozen.npy"), names, kind)
         print(f"\n{column}, {metric}; n = {len(test):,}")
         if task == "regression":
-            cosine = Outcome(targets, np.load(out / "cosine.npy"), names)
+            cosine = Outcome(targets, np.load(out / "cosine.npy"), names, kind)
             print(f"  cosine of the frozen encoder: {estimate(cosine, metric):.4f}")
         print(f"  frozen encoder, linear head: {estimate(frozen, metric):.4f}")
         values = []
@@ -140,7 +143,7 @@ def table(out: Path, test: list[dict[str, Any]], seeds: int) -> None:
             place = out / f"{column}-{seed}.npy"
             if not place.exists():
                 continue
-            found = Outcome(targets, np.load(place), names)
+            found = Outcome(targets, np.load(place), names, kind)
             values.append(estimate(found, metric))
             score = paired_difference(found, frozen, metric)
             span = f"[{score.low:+.4f}, {score.high:+.4f}]"

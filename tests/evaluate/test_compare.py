@@ -9,7 +9,11 @@ from supertune.contracts import Outcome
 from supertune.errors import UserError
 from supertune.evaluate import METRICS, estimate, metrics_for, paired_difference
 
-PAIRED = [name for name in metrics_for("classes") if METRICS[name].from_counts or METRICS[name].from_rows]
+PAIRED = [
+    name
+    for name in metrics_for("classes")
+    if METRICS["classes"][name].from_counts or METRICS["classes"][name].from_rows
+]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ NAMES = ["r2", "pearson", "spearman", "rmse", "mae", "quadratic_kappa"]
 
 
 def outcome(truth: FloatArray, answers: FloatArray) -> Outcome:
-    return Outcome(truth.reshape(-1, 1), answers.reshape(-1, 1), ("x",), ((1.0, 5.0),))
+    return Outcome(truth.reshape(-1, 1), answers.reshape(-1, 1), ("x",), "numbers", ((1.0, 5.0),))
 
 
 def references(truth: FloatArray, answers: FloatArray) -> dict[str, float]:
@@ -91,7 +91,7 @@ def test_every_score_lies_in_its_interval_and_estimates_agree(columns: int) -> N
     random = np.random.default_rng(1)
     truth = random.integers(1, 6, (80, columns)).astype(float)
     answers = truth + random.normal(size=truth.shape)
-    found = Outcome(truth, answers, tuple("abc"[:columns]), ((1.0, 5.0),) * columns)
+    found = Outcome(truth, answers, tuple("abc"[:columns]), "numbers", ((1.0, 5.0),) * columns)
     scores = measure(found, NAMES, resamples=1000).scores
     assert set(NAMES) <= set(scores)
     assert len(scores) == len(NAMES) * (1 if columns == 1 else 1 + columns)
@@ -191,8 +191,8 @@ def test_pictures_show_what_is_there() -> None:
 def test_the_verdict_tells_errors_baselines_and_doubt(language: str, columns: tuple[str, ...]) -> None:
     random = np.random.default_rng(5)
     truth = random.normal(size=(300, len(columns)))
-    found = Outcome(truth, truth + 0.4 * random.normal(size=truth.shape), columns)
-    mean = Outcome(truth, np.zeros_like(truth), columns)
+    found = Outcome(truth, truth + 0.4 * random.normal(size=truth.shape), columns, "numbers")
+    mean = Outcome(truth, np.zeros_like(truth), columns, "numbers")
     baselines = {"mean": measure(mean, NAMES, resamples=1000).scores}
     baselines["tfidf"] = baselines["mean"]
     difference = paired_difference(found, mean, "r2", resamples=1000)
@@ -211,14 +211,15 @@ def test_the_verdict_tells_errors_baselines_and_doubt(language: str, columns: tu
 def test_kappa_is_that_of_the_columns_of_ratings_on_the_scale_that_was_learned() -> None:
     truth = np.array([[4.0, 0.3], [5.0, 0.1], [4.0, 0.2], [5.0, 0.9]] * 30)
     answers = np.array([[1.0, 0.3], [5.0, 0.1], [1.0, 0.2], [5.0, 0.9]] * 30)
-    found = measure(Outcome(truth, answers, ("stars", "price"), ((1.0, 5.0), None)), ["quadratic_kappa"])
+    found = measure(Outcome(truth, answers, ("stars", "price"), "numbers", ((1.0, 5.0), None)), ["quadratic_kappa"])
     assert set(found.scores) == {"quadratic_kappa/stars"}
     wanted = sklearn.metrics.cohen_kappa_score(
         truth[:, 0].astype(int), answers[:, 0].astype(int), labels=list(range(1, 6)), weights="quadratic"
     )
     assert found.scores["quadratic_kappa/stars"].value == pytest.approx(wanted)
     assert (
-        "quadratic_kappa" in measure(Outcome(truth, answers, ("a", "b"), (None, None)), ["quadratic_kappa"]).undefined
+        "quadratic_kappa"
+        in measure(Outcome(truth, answers, ("a", "b"), "numbers", (None, None)), ["quadratic_kappa"]).undefined
     )
 
 

@@ -107,12 +107,14 @@ class Outcome:
         targets: (rows, …) the truth: indices of classes int64 (rows,), or numbers float64 (rows, columns).
         outputs: (rows, …) the answers: probabilities float64 (rows, classes), or numbers as the targets are.
         labels: What the classes are called, in index order, or the columns of numbers.
+        answers: The kind of answers that these are, which says by what metrics they are measured.
         ratings: For numbers: the lowest and the highest rating of each column, None for one that is not rated.
     """
 
     targets: NDArray[Any]
     outputs: NDArray[Any]
     labels: tuple[str, ...] = ()
+    answers: str = "classes"
     ratings: tuple[tuple[float, float] | None, ...] = ()
 
     def __len__(self) -> int:

@@ -1,39 +1,28 @@
 """How good a model is and how sure we are: metrics with intervals, baselines, pictures and plain words.
 
-A metric is one file with a function that makes a `Metric`, and one line in `METRICS`.
+A metric is one file with a function that makes a `Metric`, and one line in `METRICS` (`registry.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from supertune.contracts import Outcome, Score
 from supertune.errors import UserError
-from supertune.evaluate.auroc import auroc
-from supertune.evaluate.averages import accuracy, macro, micro, per_class, weighted
 from supertune.evaluate.baselines import MajorityBaseline, TfidfBaseline
-from supertune.evaluate.calibration import ReliabilityBin, ece, reliability
+from supertune.evaluate.calibration import ReliabilityBin, reliability
 from supertune.evaluate.compare import paired
 from supertune.evaluate.counts import class_counts, confusion
-from supertune.evaluate.log_loss import log_loss
-from supertune.evaluate.mcc import mcc
-from supertune.evaluate.metric import Measured, Metric, Resampling, check_classifier, check_numbers
+from supertune.evaluate.metric import Measured, Metric, Resampling
 from supertune.evaluate.numbers import (
     MeanBaseline,
     TfidfRidge,
     calibration_of_numbers,
     error_histogram,
     largest_errors,
-    mae,
-    pearson,
-    quadratic_kappa,
-    r2,
-    rmse,
-    spearman,
     truth_and_answers,
     verdict_on_numbers,
 )
-from supertune.evaluate.numbers.moments import five_of
 from supertune.evaluate.pictures import (
     baseline_chart,
     class_f1_chart,
@@ -42,38 +31,9 @@ from supertune.evaluate.pictures import (
     reliability_chart,
     worst_errors,
 )
+from supertune.evaluate.registry import METRICS
+from supertune.evaluate.validity import check_outcome
 from supertune.evaluate.verdict import verdict
-
-METRICS: Mapping[str, Metric] = {
-    "accuracy": accuracy(),
-    "f1_macro": macro("f1"),
-    "f1_micro": micro(),
-    "f1_weighted": weighted("f1"),
-    "f1_per_class": per_class("f1"),
-    "precision_macro": macro("precision"),
-    "precision_micro": micro(),
-    "precision_weighted": weighted("precision"),
-    "precision_per_class": per_class("precision"),
-    "recall_macro": macro("recall"),
-    "recall_micro": micro(),
-    "recall_weighted": weighted("recall"),
-    "recall_per_class": per_class("recall"),
-    "mcc": mcc(),
-    "auroc": auroc(),
-    "log_loss": log_loss(),
-    "ece": ece(),
-    "r2": r2(),
-    "pearson": pearson(),
-    "spearman": spearman(),
-    "rmse": rmse(),
-    "mae": mae(),
-    "quadratic_kappa": quadratic_kappa(),
-}
-"""Name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on; those of numbers one per
-column beside their mean where there are several: ``r2/<column>``."""
-
-CHECKS: Mapping[str, Callable[[Outcome], None]] = {"classes": check_classifier, "numbers": check_numbers}
-"""Kind of answers → what refuses an outcome that is none."""
 
 __all__ = [
     "METRICS",
@@ -108,7 +68,7 @@ __all__ = [
 
 def metrics_for(answers: str) -> tuple[str, ...]:
     """Names of the metrics that judge this kind of answers, in the registry's order."""
-    return tuple(name for name, metric in METRICS.items() if metric.answers == answers)
+    return tuple(METRICS[answers])
 
 
 def measure(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resamples: int = 2000) -> Measured:
@@ -117,13 +77,12 @@ def measure(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resample
     Raises:
         UserError: A name is unknown, there are no rows, or the answers are not numbers.
     """
+    check_outcome(outcome)
     resampling = Resampling(seed, resamples)
     scores: dict[str, Score] = {}
     undefined: dict[str, str] = {}
     for name in metrics:
-        entry = _metric(name)
-        CHECKS[entry.answers](outcome)
-        measured = entry.measure(name, outcome, resampling)
+        measured = _metric(name, outcome.answers).measure(name, outcome, resampling)
         scores.update(measured.scores)
         undefined.update(measured.undefined)
     return Measured(scores, undefined)
@@ -142,12 +101,12 @@ def estimate(outcome: Outcome, metric: str) -> float:
     Raises:
         UserError: The name is unknown, or the metric does not exist for these rows.
     """
-    entry = _metric(metric)
-    CHECKS[entry.answers](outcome)
+    entry = _metric(metric, outcome.answers)
+    check_outcome(outcome)
     if entry.value is not None:
         return entry.value(outcome)
     if entry.from_moments is not None:
-        return float(entry.from_moments.value(five_of(entry.from_moments, outcome).mean(axis=0)).mean())
+        return float(entry.from_moments.value(entry.from_moments.rows(outcome).mean(axis=0)).mean())
     if entry.from_counts is not None:
         return float(entry.from_counts(class_counts(confusion(outcome))))
     if entry.from_rows is not None:
@@ -164,17 +123,18 @@ def paired_difference(a: Outcome, b: Outcome, metric: str, *, seed: int = 0, res
     Raises:
         UserError: The outcomes are not of the same rows, or the metric cannot be compared in pairs.
     """
-    return paired(metric, _metric(metric), a, b, Resampling(seed, resamples))
+    return paired(metric, _metric(metric, a.answers), a, b, Resampling(seed, resamples))
 
 
-def _metric(name: str) -> Metric:
-    if name not in METRICS:
+def _metric(name: str, answers: str) -> Metric:
+    known = METRICS[answers]
+    if name not in known:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, METRICS, n=1)
+        near = get_close_matches(name, known, n=1)
         raise UserError(
-            f"there is no metric {name!r}",
+            f"there is no metric {name!r} of {answers}",
             where="evaluate.metric",
-            fix=f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(METRICS)}",
+            fix=f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}",
         )
-    return METRICS[name]
+    return known[name]

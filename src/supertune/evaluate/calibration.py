@@ -13,11 +13,11 @@ from supertune.evaluate.metric import (
     Measured,
     Metric,
     Resampling,
-    check_classifier,
     interval_score,
     predicted,
     signature,
 )
+from supertune.evaluate.validity import check_classifier
 
 _BINS = 10
 _ROWS_PER_BIN = 10

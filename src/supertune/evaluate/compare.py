@@ -11,13 +11,12 @@ from supertune.evaluate.intervals import studentised_mean
 from supertune.evaluate.metric import (
     Metric,
     Resampling,
-    check_classifier,
-    check_numbers,
     interval_score,
     predicted,
     signature,
 )
-from supertune.evaluate.numbers.moments import Moments, five_of, influence, rests_on
+from supertune.evaluate.moments import Moments, influence, rests_on
+from supertune.evaluate.validity import check_outcome
 
 _CHUNK = 1 << 22
 _LEAST_SHARE = 0.25
@@ -39,9 +38,8 @@ def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resamplin
     Raises:
         UserError: The outcomes are not of the same rows, or the metric cannot be compared in pairs.
     """
-    check = check_numbers if metric.answers == "numbers" else check_classifier
-    check(first)
-    check(second)
+    check_outcome(first)
+    check_outcome(second)
     if first.labels != second.labels or not np.array_equal(first.targets, second.targets):
         raise UserError(
             "the two models were not measured on the same rows with the same labels",
@@ -53,7 +51,7 @@ def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resamplin
         return _from_rows(name, metric, first, second, resampling)
     if metric.from_moments is not None:
         return _from_moments(name, metric.from_moments, first, second, resampling)
-    advice = "r2 or mae" if metric.answers == "numbers" else "f1_macro or accuracy"
+    advice = "r2 or mae" if first.answers == "numbers" else "f1_macro or accuracy"
     raise UserError(f"the metric {name!r} has no paired comparison", fix=f"compare {advice}")
 
 
@@ -62,7 +60,7 @@ def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resam
     differences = metric.from_rows(first) - metric.from_rows(second)
     low, high, method = studentised_mean(differences, resampling)
     text = signature(f"difference:{name}", interval=f"paired-{method}", n=len(first))
-    numbers = metric.answers == "numbers"
+    numbers = first.answers == "numbers"
     return interval_score(
         float(differences.mean()),
         low,
@@ -78,7 +76,7 @@ def _from_moments(name: str, moments: Moments, first: Outcome, second: Outcome, 
     difference, n = 0.0, len(first)
     moves = np.zeros(n)
     for sign, outcome in ((1, first), (-1, second)):
-        rows = five_of(moments, outcome)
+        rows = moments.rows(outcome)
         columns = rows.shape[1]
         difference += sign * float(moments.value(rows.mean(axis=0)).mean())
         moves += sign * sum(influence(moments.value, rows[:, column]) for column in range(columns)) / columns

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from supertune.contracts import FloatArray, IntArray, Outcome, Score
-from supertune.errors import UserError
 
 if TYPE_CHECKING:
     from supertune.evaluate.counts import ClassCounts
-    from supertune.evaluate.numbers.moments import Moments
+    from supertune.evaluate.moments import Moments
 
 VERSION = "supertune-1"
 """Last part of every signature; the number goes up when any definition here changes."""
@@ -46,18 +45,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Metric:
-    """One entry of the registry.
+    """One entry of the registry; a task is measured by every metric of its kind of answers.
 
     Attributes:
         measure: (name, outcome, resampling) → one key or several, each with its interval.
         from_counts: The value from true, predicted and right answers per class, over any leading axes; gives the
             value without an interval, and paired differences. None where counts do not suffice.
         from_rows: float64 (rows,) values whose mean is the metric; the same for metrics that are such means.
-        from_moments: The same for metrics that are functions of five means, see `Moments`.
+        from_moments: The same for metrics that are functions of a few means, see `Moments`.
         value: The value without an interval, where none of these gives it cheaply.
         higher_is_better: False for losses and errors.
-        answers: What it can judge: ``classes`` for one label per row, ``numbers``. A task is measured by every metric
-            that judges its kind of answers.
     """
 
     measure: Callable[[str, Outcome, Resampling], Measured]
@@ -66,7 +63,6 @@ class Metric:
     from_moments: Moments | None = None
     value: Callable[[Outcome], float] | None = None
     higher_is_better: bool = True
-    answers: str = "classes"
 
 
 def signature(name: str, *details: str, interval: str, n: int) -> str:
@@ -94,55 +90,3 @@ def interval_score(
 def predicted(outcome: Outcome) -> IntArray:
     """int64 (rows,): index of the most probable class; the first one of equals."""
     return np.asarray(np.argmax(outcome.outputs, axis=1), dtype=np.int64)
-
-
-def check_numbers(outcome: Outcome) -> None:
-    """Refuse what cannot be measured.
-
-    Raises:
-        UserError: No rows, or answers or targets that are not finite numbers.
-    """
-    shape = (len(outcome.targets), len(outcome.labels))
-    if not shape[0]:
-        raise UserError("there are no labelled rows to measure", fix="give a split that has rows with a number")
-    if outcome.targets.shape != shape or outcome.outputs.shape != shape:
-        raise UserError(
-            f"the answers have the shape {outcome.outputs.shape} and the truth {outcome.targets.shape}, not {shape}",
-            fix="give one number per row and column",
-        )
-    _check_finite(outcome)
-    if not np.isfinite(outcome.targets).all():
-        row = int(np.flatnonzero(~np.isfinite(outcome.targets).all(axis=1))[0])
-        raise UserError(f"the target of row {row} is not a number", fix="leave rows without one out before measuring")
-
-
-def _check_finite(outcome: Outcome) -> None:
-    finite = np.isfinite(outcome.outputs).all(axis=1)
-    if not finite.all():
-        raise UserError(
-            f"the model's answer is not a number (first in row {int(np.flatnonzero(~finite)[0])})",
-            fix="training has diverged: lower train.learning_rate and train again",
-        )
-
-
-def check_classifier(outcome: Outcome) -> None:
-    """Refuse what cannot be measured.
-
-    Raises:
-        UserError: No rows, answers that are not numbers, or targets that are no class index.
-    """
-    n, k = len(outcome.targets), len(outcome.labels)
-    if n == 0:
-        raise UserError("there are no labelled rows to measure", fix="give a split that has rows with a label")
-    if outcome.outputs.shape != (n, k):
-        raise UserError(
-            f"the answers have the shape {outcome.outputs.shape}, but there are {n} rows and {k} labels",
-            fix="give one probability per row and label",
-        )
-    _check_finite(outcome)
-    if outcome.targets.min() < 0 or outcome.targets.max() >= k:
-        row = int(np.flatnonzero((outcome.targets < 0) | (outcome.targets >= k))[0])
-        raise UserError(
-            f"the target {outcome.targets[row]} of row {row} is none of the {k} classes",
-            fix="leave rows without a known label out before measuring",
-        )

@@ -9,7 +9,8 @@ import numpy as np
 from supertune.contracts import HeatMap, Histogram, IntervalChart, LineChart, Outcome, Score, Series
 from supertune.evaluate.calibration import reliability
 from supertune.evaluate.counts import confusion
-from supertune.evaluate.metric import check_classifier, predicted
+from supertune.evaluate.metric import predicted
+from supertune.evaluate.validity import check_classifier
 
 MOST_CLASSES = 20
 _CONFIDENCE_BINS = 20

@@ -99,7 +99,7 @@ def train_one(
         training.learner.weights,
         metric,
         settings.patience,
-        higher_is_better=METRICS[metric].higher_is_better,
+        higher_is_better=METRICS[task.answers][metric].higher_is_better,
         tie_breaker=kind_of(task).tie_breaker,
     )
     begun = time.monotonic()

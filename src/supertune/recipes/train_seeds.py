@@ -88,7 +88,7 @@ def train_seeds(
         trained, result = _steadily(start, seed, task, features, folder, record, console)
         results.append(result)
         seen += trained.examples_seen
-        if best is None or _better(trained, best):
+        if best is None or _better(trained, best, task):
             best = trained
         del trained
         # Models and what hangs on them hold each other, and would pile up from seed to seed.
@@ -131,8 +131,8 @@ def _steadily(
     return trained, SeedResult(present, trained.best_score, trained.best_epoch, restarts, trained.degenerate)
 
 
-def _better(one: Trained, other: Trained) -> bool:
-    sign = 1 if METRICS[one.metric].higher_is_better else -1
+def _better(one: Trained, other: Trained, task: Task) -> bool:
+    sign = 1 if METRICS[task.answers][one.metric].higher_is_better else -1
     return sign * one.best_score > sign * other.best_score
 
 

@@ -181,7 +181,7 @@ class RegressionTask(TextTask):
         # Standardised in 32 bits: what was whole is whole again.
         whole = np.abs(truth - np.round(truth)) < _ROUNDING * self._units()[1]
         ratings = tuple((scale.low, scale.high) if scale.ratings else None for scale in self.scales)
-        return Outcome(np.where(whole, np.round(truth), truth), answers, self.columns.labels, ratings)
+        return Outcome(np.where(whole, np.round(truth), truth), answers, self.columns.labels, self.answers, ratings)
 
     def _units(self) -> tuple[FloatArray, FloatArray]:
         return np.array([scale.mean for scale in self.scales]), np.array([scale.spread for scale in self.scales])

@@ -10,7 +10,7 @@ import numpy as np
 from supertune.contracts import FloatArray, Outcome, Score
 from supertune.evaluate.intervals import mover, studentised_mean
 from supertune.evaluate.metric import Measured, Metric, Resampling, interval_score, signature
-from supertune.evaluate.numbers.moments import Moments, five_of, influence, rests_on, studentised
+from supertune.evaluate.moments import Moments, five, influence, rests_on, studentised
 
 _FEW_ROWS = 200
 """Rows below which intervals of skewed numbers were seen to hold the truth less often than 93 times in a hundred."""
@@ -21,13 +21,13 @@ _FEW_THAT_MATTER = 30
 def r2() -> Metric:
     """1 − squared error / spread of the truth: 0 for always answering the mean of these rows, below for worse."""
     moments = Moments(_r2, _plain, lambda value: -np.log(np.maximum(1 - value, _NEARLY)), lambda at: 1 - np.exp(-at))
-    return Metric(partial(_measure, moments, (-np.inf, 1.0)), from_moments=moments, answers="numbers")
+    return Metric(partial(_measure, moments, (-np.inf, 1.0)), from_moments=moments)
 
 
 def pearson() -> Metric:
     """Pearson's correlation: how well answers and truth lie on a line, whatever its slope."""
     moments = Moments(_correlation, _plain, _fisher, np.tanh)
-    return Metric(partial(_measure, moments, (-1.0, 1.0)), from_moments=moments, answers="numbers")
+    return Metric(partial(_measure, moments, (-1.0, 1.0)), from_moments=moments)
 
 
 def spearman() -> Metric:
@@ -36,7 +36,7 @@ def spearman() -> Metric:
     Ranks are not taken anew in the draws of its interval, which is a little too narrow for that in small samples.
     """
     moments = Moments(_correlation, _ranks, _fisher, np.tanh)
-    return Metric(partial(_measure, moments, (-1.0, 1.0)), from_moments=moments, answers="numbers")
+    return Metric(partial(_measure, moments, (-1.0, 1.0)), from_moments=moments)
 
 
 def rmse() -> Metric:
@@ -45,7 +45,6 @@ def rmse() -> Metric:
         partial(_measure_errors, squared=True),
         value=lambda outcome: float(np.sqrt(_errors(outcome, squared=True).mean(axis=0)).mean()),
         higher_is_better=False,
-        answers="numbers",
     )
 
 
@@ -55,7 +54,6 @@ def mae() -> Metric:
         partial(_measure_errors, squared=False),
         from_rows=lambda outcome: _errors(outcome, squared=False).mean(axis=1),
         higher_is_better=False,
-        answers="numbers",
     )
 
 
@@ -73,12 +71,12 @@ def quadratic_kappa() -> Metric:
             return Measured(undefined={name: "the numbers are no ratings: not whole, or of more than 20 kinds"})
         labels = tuple(outcome.labels[index] for index in rated)
         scales = tuple(outcome.ratings[index] for index in rated)
-        some = Outcome(outcome.targets[:, rated], outcome.outputs[:, rated], labels, scales)
+        some = Outcome(outcome.targets[:, rated], outcome.outputs[:, rated], labels, outcome.answers, scales)
         # One column of several keeps its name, so that nobody takes it for their mean.
         alone = len(rated) == 1 and len(outcome.labels) > 1
         return _measure(moments, (-1.0, 1.0), f"{name}/{labels[0]}" if alone else name, some, resampling)
 
-    return Metric(measure, from_moments=moments, answers="numbers")
+    return Metric(measure, from_moments=moments)
 
 
 def _fisher(value: FloatArray) -> FloatArray:
@@ -88,47 +86,47 @@ def _fisher(value: FloatArray) -> FloatArray:
 # ---------------------------------------------------------------- from means to metrics
 
 
-def _parts(five: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _parts(means: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Variance of the answers, variance of the truth, their covariance, and the mean squared error."""
-    p, y, pp, yy, py = (five[..., index] for index in range(5))
+    p, y, pp, yy, py = (means[..., index] for index in range(5))
     return pp - p * p, yy - y * y, py - p * y, pp - 2 * py + yy
 
 
-def _r2(five: FloatArray) -> FloatArray:
-    _, truth, _, error = _parts(five)
+def _r2(means: FloatArray) -> FloatArray:
+    _, truth, _, error = _parts(means)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(truth > 0, 1 - error / truth, np.nan)
 
 
-def _correlation(five: FloatArray) -> FloatArray:
-    answers, truth, both, _ = _parts(five)
+def _correlation(means: FloatArray) -> FloatArray:
+    answers, truth, both, _ = _parts(means)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = both / np.sqrt(answers * truth)
         return np.where((answers > 1e-12) & (truth > 1e-12), np.clip(found, -1.0, 1.0), np.nan)
 
 
-def _kappa(five: FloatArray) -> FloatArray:
-    answers, truth, _, error = _parts(five)
-    apart = (five[..., 0] - five[..., 1]) ** 2
+def _kappa(means: FloatArray) -> FloatArray:
+    answers, truth, _, error = _parts(means)
+    apart = (means[..., 0] - means[..., 1]) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(truth > 0, 1 - error / (answers + truth + apart), np.nan)
 
 
-def _plain(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
-    return outcome.outputs, outcome.targets
+def _plain(outcome: Outcome) -> FloatArray:
+    return five(outcome.outputs, outcome.targets)
 
 
-def _ranks(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
+def _ranks(outcome: Outcome) -> FloatArray:
     from scipy.stats import rankdata
 
     answers: FloatArray = rankdata(outcome.outputs, axis=0)
     truth: FloatArray = rankdata(outcome.targets, axis=0)
-    return answers, truth
+    return five(answers, truth)
 
 
-def _rounded(outcome: Outcome) -> tuple[FloatArray, FloatArray]:
+def _rounded(outcome: Outcome) -> FloatArray:
     scales = np.array([scale or (-np.inf, np.inf) for scale in outcome.ratings or (None,) * len(outcome.labels)])
-    return np.clip(np.round(outcome.outputs), scales[:, 0], scales[:, 1]), outcome.targets
+    return five(np.clip(np.round(outcome.outputs), scales[:, 0], scales[:, 1]), outcome.targets)
 
 
 def _errors(outcome: Outcome, *, squared: bool) -> FloatArray:
@@ -143,7 +141,7 @@ def _errors(outcome: Outcome, *, squared: bool) -> FloatArray:
 def _measure(
     moments: Moments, limits: tuple[float, float], name: str, outcome: Outcome, resampling: Resampling
 ) -> Measured:
-    rows = five_of(moments, outcome)
+    rows = moments.rows(outcome)
     values = moments.value(rows.mean(axis=0))
     if not np.isfinite(values).all():
         return Measured(undefined={name: "all answers, or all true numbers, are the same"})

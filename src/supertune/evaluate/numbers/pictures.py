@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from supertune.contracts import Histogram, LineChart, Outcome, Series
-from supertune.evaluate.metric import check_numbers
+from supertune.evaluate.validity import check_numbers
 
 _MOST_POINTS = 1_000
 _BINS = 30

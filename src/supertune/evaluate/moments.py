@@ -1,8 +1,9 @@
-"""Metrics that are functions of five means over the rows, with studentised bootstrap intervals.
+"""Metrics that are functions of a few means over the rows, with studentised bootstrap intervals.
 
-Answer p and truth y of one column enter a metric through the means of p, y, p², y² and p·y alone. So the bootstrap need
-not touch the rows: a draw is a product of counts and a table of a few numbers per row, and its standard error follows
-from the means of the table's products by the delta method.
+Answer p and truth y of numbers enter a metric through the means of p, y, p², y² and p·y alone, label sets through how
+many labels are right, true and given. So the bootstrap need not touch the rows: a draw is a product of counts and a
+table of a few numbers per row, and its standard error follows from the means of the table's products by the delta
+method.
 """
 
 from __future__ import annotations
@@ -27,27 +28,31 @@ _STEP = 1e-5
 
 @dataclass(frozen=True)
 class Moments:
-    """A metric as a function of five means.
+    """A metric as a function of means over the rows.
 
     Attributes:
-        value: From float64 (…, 5), means of p, y, p², y², p·y, to the metric (…); NaN where it does not exist.
-        pairs: From an outcome to the answers and the truth that are compared, each float64 (rows, columns).
+        value: From float64 (…, means) to the metric (…); NaN where it does not exist.
+        rows: From an outcome to float64 (rows, columns, …): what each row adds to the means; the metric of several
+            columns is the mean of theirs.
         steady: From the metric to a scale on which its spread hardly depends on its value.
         back: From that scale to the metric.
     """
 
     value: Callable[[FloatArray], FloatArray]
-    pairs: Callable[[Outcome], tuple[FloatArray, FloatArray]]
+    rows: Callable[[Outcome], FloatArray]
     steady: Callable[[FloatArray], FloatArray]
     back: Callable[[FloatArray], FloatArray]
 
 
-def five_of(moments: Moments, outcome: Outcome) -> FloatArray:
-    """float64 (rows, columns, 5): what each row adds to the means, in units in which the truth has mean 0 and spread 1.
+def five(answers: FloatArray, truth: FloatArray) -> FloatArray:
+    """float64 (rows, columns, 5): p, y, p², y² and p·y of each, in units in which the truth has mean 0 and spread 1.
 
-    No metric of this kind changes with the units, and squares of numbers far from 0 would lose their digits.
+    No metric of numbers changes with the units, and squares of numbers far from 0 would lose their digits.
+
+    Args:
+        answers: float64 (rows, columns).
+        truth: float64 (rows, columns).
     """
-    answers, truth = moments.pairs(outcome)
     scale = truth.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     p, y = (answers - truth.mean(axis=0)) / scale, (truth - truth.mean(axis=0)) / scale
@@ -58,8 +63,8 @@ def influence(value: Callable[[FloatArray], FloatArray], rows: FloatArray) -> Fl
     """float64 (rows,): how much each row moves the metric, times the number of rows; their mean is 0.
 
     Args:
-        value: From five means to the metric.
-        rows: (rows, 5).
+        value: From means to the metric.
+        rows: (rows, means).
     """
     means = rows.mean(axis=0)
     moved: FloatArray = (rows - means) @ _slope(value, means[None])[0]
@@ -84,7 +89,7 @@ def studentised(moments: Moments, rows: FloatArray, resampling: Resampling) -> t
 
     Args:
         moments: The metric.
-        rows: (rows, 5).
+        rows: (rows, means).
         resampling: Draws and seed.
 
     Returns:
@@ -129,7 +134,7 @@ def studentised(moments: Moments, rows: FloatArray, resampling: Resampling) -> t
 
 
 def _slope(value: Callable[[FloatArray], FloatArray], means: FloatArray) -> FloatArray:
-    """Derivatives of the metric by each mean, float64 (draws, 5), by central differences."""
+    """Derivatives of the metric by each mean, float64 (draws, means), by central differences."""
     steps = _STEP * np.maximum(1.0, np.abs(means))
     slopes = []
     for index in range(means.shape[1]):

@@ -1,0 +1,45 @@
+"""The metrics there are, by the kind of answers that they judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from supertune.evaluate.auroc import auroc
+from supertune.evaluate.averages import accuracy, macro, micro, per_class, weighted
+from supertune.evaluate.calibration import ece
+from supertune.evaluate.log_loss import log_loss
+from supertune.evaluate.mcc import mcc
+from supertune.evaluate.metric import Metric
+from supertune.evaluate.numbers import mae, pearson, quadratic_kappa, r2, rmse, spearman
+
+METRICS: Mapping[str, Mapping[str, Metric]] = {
+    "classes": {
+        "accuracy": accuracy(),
+        "f1_macro": macro("f1"),
+        "f1_micro": micro(),
+        "f1_weighted": weighted("f1"),
+        "f1_per_class": per_class("f1"),
+        "precision_macro": macro("precision"),
+        "precision_micro": micro(),
+        "precision_weighted": weighted("precision"),
+        "precision_per_class": per_class("precision"),
+        "recall_macro": macro("recall"),
+        "recall_micro": micro(),
+        "recall_weighted": weighted("recall"),
+        "recall_per_class": per_class("recall"),
+        "mcc": mcc(),
+        "auroc": auroc(),
+        "log_loss": log_loss(),
+        "ece": ece(),
+    },
+    "numbers": {
+        "r2": r2(),
+        "pearson": pearson(),
+        "spearman": spearman(),
+        "rmse": rmse(),
+        "mae": mae(),
+        "quadratic_kappa": quadratic_kappa(),
+    },
+}
+"""Kind of answers → name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on; those of numbers
+one per column beside their mean where there are several: ``r2/<column>``."""
