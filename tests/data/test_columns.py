@@ -184,7 +184,7 @@ def test_unlabelled_rows_are_set_aside() -> None:
     ],
 )
 def test_numbers_are_found(columns: dict[str, Values], label: str) -> None:
-    assert infer_columns(table(**columns), numbers=True).labels == (label,)
+    assert infer_columns(table(**columns), answers="numbers").labels == (label,)
 
 
 @pytest.mark.parametrize(
@@ -199,5 +199,5 @@ def test_numbers_are_found(columns: dict[str, Values], label: str) -> None:
 )
 def test_what_is_called_a_number_and_is_none_is_refused(columns: dict[str, Values], message: str) -> None:
     with pytest.raises(UserError) as caught:
-        infer_columns(table(**columns), numbers=True)
+        infer_columns(table(**columns), answers="numbers")
     assert message in f"{caught.value.where} {caught.value.what}"

@@ -25,7 +25,11 @@ class DataConfig(Section):
     test: str | None = Field(None, description="file with the test rows; null: cut from the source")
     text: list[str] | None = Field(None, description="text columns, joined as title + body; null: inferred")
     label: str | list[str] | None = Field(
-        None, description="label column; null: inferred. regression: column of numbers, or a list of several"
+        None,
+        description="label column; null: inferred. A list of several: columns of numbers, or of 0 and 1 for each label",
+    )
+    separator: str | None = Field(
+        None, description="multilabel: what stands between the labels of a row; null: as the rows show"
     )
     pair: bool | None = Field(
         None, description="two text columns are two texts to be compared, not title + body; null: by their names"

@@ -49,9 +49,12 @@ class Columns:
 
     Attributes:
         text: One column or several, joined by `supertune.language.join_fields` (title, then body).
-        labels: The columns to learn; several for several numbers. Empty for rows that only need a prediction.
+        labels: The columns to learn; several for several numbers, or where each says whether its label applies. Empty
+            for rows that only need a prediction.
         pair: The two text columns are two texts that the model compares, and not one text in two parts.
         symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
+        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, or ``sets`` of labels.
+        separator: What stands between the labels of a row in text; None where each text is one label.
         announcements: How the roles were found, one sentence each, for the user to read.
     """
 
@@ -60,6 +63,8 @@ class Columns:
     announcements: tuple[str, ...] = ()
     pair: bool = False
     symmetric: bool = False
+    answers: str = "classes"
+    separator: str | None = None
 
     @property
     def label(self) -> str | None:

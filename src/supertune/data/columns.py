@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from supertune.contracts import Columns
 from supertune.data import names
-from supertune.data.profile import KIND_NAMES, Profile, is_missing, profiles_of
+from supertune.data.profile import KIND_NAMES, Profile, profiles_of
+from supertune.data.set_columns import indicators, settled_sets, speaks_of_sets
 from supertune.data.table import Table
 from supertune.errors import UserError
+from supertune.language import is_missing
 
 _CLEARLY_LONGER = 2.0
 
@@ -26,15 +28,21 @@ class _Wanted:
         names: What it is called, beside plain names.
         fits: Whether a column could be one.
         shape: How one is known that no name tells.
+        called: What it is called in messages.
     """
 
     names: frozenset[str]
     fits: Callable[[Profile], bool]
     shape: str
+    called: str
 
 
-_CLASSES = _Wanted(names.LABEL_NAMES, lambda profile: profile.could_be_label, "the one column of few values")
-_NUMBERS = _Wanted(names.NUMBER_NAMES, lambda profile: profile.could_be_numbers, "the one column of numbers")
+_CLASSES = _Wanted(names.LABEL_NAMES, lambda profile: profile.could_be_label, "the one column of few values", "a label")
+_NUMBERS = _Wanted(
+    names.NUMBER_NAMES, lambda profile: profile.could_be_numbers, "the one column of numbers", "numbers to learn"
+)
+_SETS = _Wanted(names.SET_NAMES, speaks_of_sets, "the one column of several labels", "several labels")
+_WANTED: Mapping[str, _Wanted] = {"classes": _CLASSES, "numbers": _NUMBERS, "sets": _SETS}
 
 
 def infer_columns(
@@ -43,7 +51,8 @@ def infer_columns(
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     need_label: bool = True,
-    numbers: bool = False,
+    answers: str = "classes",
+    separator: str | None = None,
     pair: bool | None = None,
 ) -> Columns:
     """Find the text and the label column, or check the ones that were named.
@@ -57,9 +66,11 @@ def infer_columns(
     Args:
         table: The rows.
         text: The text column or columns; found when None.
-        label: The label column, or columns of numbers; found when None.
+        label: The label column, columns of numbers, or columns of which each says whether its label applies; found
+            when None.
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
-        numbers: What is to be learned are numbers and not classes.
+        answers: What is to be learned: ``classes``, ``numbers``, or ``sets`` of labels.
+        separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
 
     Raises:
@@ -67,31 +78,40 @@ def infer_columns(
     """
     named = (text,) if isinstance(text, str) else tuple(text or ())
     asked = (label,) if isinstance(label, str) else tuple(label or ())
-    wanted = _NUMBERS if numbers else _CLASSES
+    wanted = _WANTED[answers]
     for column, option in [*((name, "--text") for name in named), *((name, "--label") for name in asked)]:
         _require(table, column, option)
     profiles = profiles_of(table)
     by_name = {profile.name: profile for profile in profiles}
     for name in named:
         _check_text(by_name[name], table.source)
-    _check_asked(asked, named, table.source, numbers=numbers)
+    _check_asked(asked, named, table.source, answers)
     announcements: list[str] = []
     free = [profile for profile in profiles if profile.name not in named and profile.name not in asked]
     found = [by_name[name] for name in asked] or _label_by_name(free, table.source, wanted, need_label=need_label)
     if not named:
-        rest = [profile for profile in free if profile not in found]
-        named, how = _find_text(rest, table.source, pairs=pair is not False)
+        others = [profile for profile in free if profile not in found]
+        named, how = _find_text(others, table.source, pairs=pair is not False)
         announcements.append(f"text: {' + '.join(map(repr, named))} ({how})")
-    if not found and need_label:
-        found = [_label_by_shape([profile for profile in free if profile.name not in named], table.source, wanted)]
+    rest = [profile for profile in free if profile.name not in named]
+    if not found and answers == "sets" and len(found := indicators(rest)) > 1:
+        announcements.append(f"labels: {', '.join(profile.name for profile in found)} (columns of 0 and 1)")
+    elif not found and need_label:
+        found = [_label_by_shape(rest, table.source, wanted)]
         announcements.append(f"label: {found[0].name!r} ({wanted.shape}: {', '.join(found[0].examples)})")
     elif found and not asked:
         announcements.append(f"label: {found[0].name!r} (by its name; values such as {', '.join(found[0].examples)})")
     for profile in found:
-        _check_numbers(profile, table.source) if numbers else _check_label(profile, table.source)
-    return Columns(
-        named, tuple(profile.name for profile in found), tuple(announcements), _are_pair(named, pair, table.source)
+        _CHECKS[answers](profile, table.source)
+    columns = Columns(
+        named,
+        tuple(profile.name for profile in found),
+        tuple(announcements),
+        _are_pair(named, pair, table.source),
+        answers=answers,
+        separator=separator,
     )
+    return settled_sets(table, columns) if answers == "sets" and found else columns
 
 
 def set_aside_unlabelled(table: Table, *labels: str) -> tuple[Table, Table]:
@@ -147,8 +167,7 @@ def _label_by_shape(profiles: Sequence[Profile], source: str, wanted: _Wanted) -
     if fitting:
         raise _ambiguous("label", fitting, source)
     shown = "; ".join(map(str, profiles)) if profiles else "there is no other column than the text"
-    what = "a label" if wanted is _CLASSES else "numbers to learn"
-    raise UserError(f"no column looks like {what}: {shown}", where=source, fix="name it with --label NAME")
+    raise UserError(f"no column looks like {wanted.called}: {shown}", where=source, fix="name it with --label NAME")
 
 
 def _find_text(profiles: Sequence[Profile], source: str, *, pairs: bool) -> tuple[tuple[str, ...], str]:
@@ -242,17 +261,17 @@ def _require(table: Table, name: str, option: str) -> None:
     )
 
 
-def _check_asked(asked: tuple[str, ...], text: tuple[str, ...], source: str, *, numbers: bool) -> None:
+def _check_asked(asked: tuple[str, ...], text: tuple[str, ...], source: str, answers: str) -> None:
     """Refuse label columns that are texts as well, are named twice, or are several where there can be one."""
     if both := [name for name in asked if name in text]:
         raise UserError(f"column {both[0]!r} cannot be both text and label", where=source, fix="name two columns")
     if twice := [name for name in asked if asked.count(name) > 1]:
         raise UserError(f"column {twice[0]!r} is named twice", where="data.label", fix="name each column once")
-    if len(asked) > 1 and not numbers:
+    if len(asked) > 1 and answers == "classes":
         raise UserError(
             f"{len(asked)} label columns were named ({', '.join(asked)})",
             where="data.label",
-            fix="name one; several columns of numbers need --task regression",
+            fix="name one; several need --task regression (columns of numbers) or multilabel (columns of 0 and 1)",
         )
 
 
@@ -300,3 +319,21 @@ def _check_label(profile: Profile, source: str) -> None:
     if profile.near_unique:
         what = f"{profile.distinct:,} of {profile.filled:,} labels differ (e.g. {shown}): these are not classes"
         raise UserError(what, where=where, fix=fix)
+
+
+def _check_set_column(profile: Profile, source: str) -> None:
+    """Refuse what cannot hold labels; what it does hold is looked at value by value."""
+    if profile.kind in ("number", "other", "empty"):
+        shown = f" (e.g. {', '.join(profile.examples)})" if profile.examples else ""
+        raise UserError(
+            f"holds {KIND_NAMES[profile.kind]}{shown}, not labels",
+            where=f"{source}, column {profile.name!r}",
+            fix="name another column with --label NAME",
+        )
+
+
+_CHECKS: Mapping[str, Callable[[Profile, str], None]] = {
+    "classes": _check_label,
+    "numbers": _check_numbers,
+    "sets": _check_set_column,
+}

@@ -31,6 +31,10 @@ NUMBER_NAMES = PLAIN_LABEL_NAMES | {
     *("relatedness", "price", "intensity", "valence", "difficulty", "readability", "quality"),
     *("分数", "评分", "得分", "打分", "星级", "等级", "相似度", "价格", "数值", "强度", "难度"),
 }
+SET_NAMES = LABEL_NAMES | {
+    *("tags", "categories", "topics", "classes", "genres", "intents", "emotions", "aspects", "keywords", "targets"),
+    *("标签列表", "多标签", "主题词", "关键词", "情绪列表", "体裁"),
+}
 _PAIRED = ("sentence", "text", "question", "句子", "文本", "问题", "句")
 
 
@@ -87,7 +91,7 @@ def is_identifier(name: str) -> bool:
 
 def is_known_name(name: str) -> bool:
     """True when a column is likely to be called that."""
-    known = TEXT_NAMES | TITLE_NAMES | LABEL_NAMES | NUMBER_NAMES | _OTHER_NAMES
+    known = TEXT_NAMES | TITLE_NAMES | SET_NAMES | NUMBER_NAMES | _OTHER_NAMES
     if any(side(name) in pair for pair in PAIR_NAMES):
         return True
     is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS

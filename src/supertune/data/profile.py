@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from supertune.data.arrays import Kind, kind_of_type
 from supertune.data.table import Table
-from supertune.language import display_width, has_unspaced_script, is_blank, shorten
+from supertune.language import display_width, has_unspaced_script, is_missing, shorten
 
 _SAMPLE_ROWS = 10_000
 _NEAR_UNIQUE = 0.8
@@ -87,14 +86,18 @@ class Profile:
 
 def profiles_of(table: Table) -> list[Profile]:
     """Every column, by a sample of at most 10,000 rows spread evenly."""
-    count = min(len(table), _SAMPLE_ROWS)
-    positions = np.linspace(0, len(table) - 1, count).round().astype(np.int64)
-    sample = table.select(positions, step="sample")
+    sample = sample_of(table)
     columns: dict[str, list[object]] = {name: [] for name in table.column_names}
     for batch in sample.batches():
         for name, values in batch.items():
             columns[name] += [value for value in values if not is_missing(value)]
     return [_profile(name, kind_of_type(table.schema.field(name).type), columns[name]) for name in table.column_names]
+
+
+def sample_of(table: Table) -> Table:
+    """At most 10,000 rows, spread evenly."""
+    count = min(len(table), _SAMPLE_ROWS)
+    return table.select(np.linspace(0, len(table) - 1, count).round().astype(np.int64), step="sample")
 
 
 def _profile(name: str, kind: Kind, values: Sequence[object]) -> Profile:
@@ -104,11 +107,3 @@ def _profile(name: str, kind: Kind, values: Sequence[object]) -> Profile:
     filled = max(1, len(shown))
     spaced = sum(any(map(str.isspace, value)) or has_unspaced_script(value) for value in shown) / filled
     return Profile(name, kind, len(shown), len(counts), sum(map(display_width, shown)) / filled, spaced, examples)
-
-
-def is_missing(value: object) -> bool:
-    """Whether there is nothing: null, NaN, or text that nobody sees."""
-    if isinstance(value, str):
-        # A letter or digit in front settles it for nearly every label; looking closer is ten times slower.
-        return not value[:1].isalnum() and is_blank(value)
-    return value is None or (isinstance(value, float) and math.isnan(value))

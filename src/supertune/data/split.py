@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import Columns, FloatArray, IntArray
-from supertune.data.check.labels import CodeArray, label_codes
+from supertune.data.check.answers import stratum_codes
+from supertune.data.check.labels import CodeArray
 from supertune.data.check.texts import UNIQUE, GroupArray, group_texts
 from supertune.data.table import Table
 from supertune.errors import UserError
@@ -47,7 +48,7 @@ def split_table(
 
     Args:
         table: The rows.
-        columns: Their text columns; the label column is what to stratify by, if there is one.
+        columns: Their text columns; what to stratify by is the label, or the rarest of several; numbers are not.
         fractions: Shares of train, validation and test. A split with the share 0 is left out.
         seed: Chooses the split.
 
@@ -120,7 +121,7 @@ def _cut(table: Table, columns: Columns, shares: Mapping[str, float], seed: int)
         raise UserError(f"the seed of the split is {seed}", where="data.split_seed", fix="choose 0 or more")
     rng = np.random.default_rng(np.random.SeedSequence([seed, _RANDOM_STREAM]))
     groups = group_texts({"all": table}, columns).of["all"]
-    labels = label_codes({"all": table}, columns.label)
+    labels = stratum_codes(table, columns)
     # Rows without a label are one more class, and so are all rows where there is no label column.
     codes, classes = labels.of["all"] + 1, len(labels.labels) + 1
     assignment = _assign(groups, codes, classes, np.array([*shares.values()]), rng)

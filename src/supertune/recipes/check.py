@@ -107,13 +107,12 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     console.heading("Data")
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
-    numbers = TASKS[config.task.name].answers == "numbers"
     labelled: dict[str, Table] = {}
     for split, table in tables.items():
         labelled[split], unlabelled = set_aside_unlabelled(table, *columns.labels)
         if len(unlabelled):
             console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
-    if numbers:
+    if columns.answers == "numbers":
         # Words among numbers are no finding: training cannot begin with them.
         task = RegressionTask(columns)
         task.fit_state(next(iter(labelled.values())))
@@ -136,7 +135,6 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
             lengths,
             max_length,
             source.max_positions,
-            numbers=numbers,
         ),
         allowed=(),
         console=console,

@@ -158,5 +158,4 @@ def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) ->
         lengths,
         start.max_length,
         start.source.max_positions,
-        numbers=TASKS[start.config.task.name].answers == "numbers",
     )

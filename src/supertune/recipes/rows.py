@@ -105,7 +105,8 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         text=config.data.text,
         label=config.data.label,
         need_label=need_label,
-        numbers=TASKS[config.task.name].answers == "numbers",
+        answers=TASKS[config.task.name].answers,
+        separator=config.data.separator,
         pair=config.data.pair,
     )
     if config.task.symmetric and not columns.pair:
@@ -150,12 +151,9 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
                 where=table.source,
                 fix="name the right column with --label, or label some rows",
             )
-    numbers = TASKS[config.task.name].answers == "numbers"
-    per_label = rows_per_label(given, columns, numbers=numbers)
+    per_label = rows_per_label(given, columns)
     fractions = split_shares(config, given, per_label)
-    # What a split is stratified by: there are no classes of numbers.
-    stratified = replace(columns, labels=()) if numbers else columns
-    splits, cut = _split(fractions, config.data.split_seed, given, stratified)
+    splits, cut = _split(fractions, config.data.split_seed, given, columns)
     if fractions[1] < config.data.split[1]:
         cut = (
             *cut,
@@ -182,10 +180,10 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     )
 
 
-def rows_per_label(given: Mapping[str, Table], columns: Columns, *, numbers: bool) -> float:
-    """Rows per label, on average, of the table that the training rows come from; of numbers there are none."""
+def rows_per_label(given: Mapping[str, Table], columns: Columns) -> float:
+    """Rows per label, on average, of the table that the training rows come from, where each row has one label."""
     table = given["all"] if "all" in given else given.get("train")
-    if table is None or numbers:
+    if table is None or columns.answers != "classes":
         return math.inf
     assert columns.label is not None
     return len(table) / len(set(table.column(columns.label)))
@@ -216,7 +214,7 @@ def _split(
     if "all" in given:
         splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
-        by = "label and seed" if columns.labels else "seed"
+        by = "seed" if columns.answers == "numbers" or not columns.labels else "label and seed"
         return splits, (f"split by {by} {seed}: {sizes}",)
     completed = complete_splits(given, columns, fractions=fractions, seed=seed)
     return dict(completed.tables), completed.announcements

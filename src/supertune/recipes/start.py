@@ -326,6 +326,7 @@ def settle(
         "data.text": list(rows.columns.text),
         "data.label": rows.columns.label if len(rows.columns.labels) == 1 else list(rows.columns.labels),
         "data.pair": rows.columns.pair,
+        "data.separator": rows.columns.separator,
         "data.split": list(rows.shares),
         "model.name": source.name,
         "model.max_length": max_length,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows
 from supertune.errors import UserError
-from supertune.language import is_blank
+from supertune.language import is_missing
 from supertune.tasks.text import TextTask, by_row
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class ClassificationTask(TextTask):
         assert self.columns.label is not None
         found: set[Label] = set()
         for batch in rows.batches(columns=(self.columns.label,)):
-            found.update(label for label in batch[self.columns.label] if not _is_missing(label))
+            found.update(label for label in batch[self.columns.label] if not is_missing(label))
         self.labels = tuple(sorted(found, key=lambda label: (isinstance(label, str), label)))
 
     def minimising(self, criterion: Criterion) -> ClassificationTask:
@@ -121,7 +120,7 @@ class ClassificationTask(TextTask):
         return {"labels": found}
 
     def _index(self, label: Label, index: Mapping[str, int], row: int) -> int:
-        if _is_missing(label):
+        if is_missing(label):
             return UNLABELLED
         position = index.get(label_text(label), index.get(_whole(label)))
         if position is None:
@@ -168,12 +167,6 @@ class ClassificationTask(TextTask):
 def label_text(label: Label) -> str:
     """A label as text; booleans as JSON writes them."""
     return label if isinstance(label, str) else json.dumps(label)
-
-
-def _is_missing(label: object) -> bool:
-    if isinstance(label, str):
-        return is_blank(label)
-    return label is None or (isinstance(label, float) and math.isnan(label))
 
 
 def _whole(label: Label) -> str:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from supertune.contracts import IntArray
 from supertune.data.check.input import CheckInput
-from supertune.data.check.labels import MISSING
 from supertune.data.check.texts import BLANK
 
 
@@ -19,16 +18,11 @@ def training_classes(check_input: CheckInput) -> tuple[IntArray, NDArray[np.bool
         bool (labels,): whether the class occurs there at all.
     """
     split = check_input.training_split
-    labels = check_input.labels
+    labels = check_input.classes
     usable = labels.counts(split, without=check_input.texts.of[split] == BLANK)
     return usable, labels.counts(split) > 0
 
 
 def rows_of(check_input: CheckInput, split: str, classes: IntArray) -> tuple[int, ...]:
     """Row numbers of a split's rows that belong to one of the classes."""
-    codes = check_input.labels.of[split]
-    wanted = np.zeros(len(check_input.labels.labels) + 1, bool)
-    wanted[classes] = True
-    # Code -1 (no label) looks up the last place, which stays False.
-    assert MISSING == -1
-    return check_input.row_numbers(split, np.flatnonzero(wanted[codes]))
+    return check_input.row_numbers(split, check_input.classes.rows_with(split, classes))

@@ -14,7 +14,7 @@ _NOTABLE, _STRONG = 3, 10
 
 def check_imbalance(check_input: CheckInput) -> list[Finding]:
     """Compare the largest and the smallest class of the training rows."""
-    if check_input.numbers:
+    if check_input.columns.answers == "numbers":
         return []
     counts, _ = training_classes(check_input)
     classes = np.flatnonzero(counts)
@@ -24,7 +24,8 @@ def check_imbalance(check_input: CheckInput) -> list[Finding]:
     few, many = int(counts[smallest]), int(counts[largest])
     if many < _NOTABLE * few:
         return []
-    labels = check_input.labels.labels
+    labels = check_input.classes.labels
+    usual = "f1_micro" if check_input.columns.answers == "sets" else "accuracy"
     return [
         Finding(
             check="imbalance",
@@ -32,7 +33,7 @@ def check_imbalance(check_input: CheckInput) -> list[Finding]:
             split=check_input.training_split,
             message=f"the largest class, {written(labels[largest])} ({many:,}), has {_times(many, few)} as many rows "
             f"as the smallest, {written(labels[smallest])} ({few:,})",
-            fix="look at f1_macro rather than accuracy; to weigh the classes evenly: "
+            fix=f"look at f1_macro rather than {usual}; to weigh the classes evenly: "
             "--set train.class_weights=balanced",
         )
     ]

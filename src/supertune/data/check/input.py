@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from supertune.contracts import Columns, Finding, IntArray
-from supertune.data.check.labels import LabelCodes, label_codes
-from supertune.data.check.numbers import number_codes
+from supertune.data.check.answers import answer_codes
+from supertune.data.check.labels import LabelCodes
+from supertune.data.check.members import LabelMembers, label_members
 from supertune.data.check.texts import TextGroups, group_texts
 from supertune.data.table import Table
 
@@ -24,7 +25,6 @@ class CheckInput:
         token_lengths: Split → (rows,) number of tokens of each row before truncation.
         max_length: Tokens after which a row is cut.
         model_limit: The most tokens that the model can take.
-        numbers: The labels are numbers and no classes.
     """
 
     splits: Mapping[str, Table]
@@ -33,7 +33,6 @@ class CheckInput:
     token_lengths: Mapping[str, IntArray] | None = None
     max_length: int | None = None
     model_limit: int | None = None
-    numbers: bool = False
 
     @property
     def training_split(self) -> str:
@@ -47,10 +46,13 @@ class CheckInput:
 
     @cached_property
     def labels(self) -> LabelCodes:
-        """The class of every row, or of numbers which rows have the same."""
-        if self.numbers:
-            return number_codes(self.splits, self.columns.labels)
-        return label_codes(self.splits, self.columns.label)
+        """The class of every row, or of numbers and label sets which rows have the same."""
+        return answer_codes(self.splits, self.columns)
+
+    @cached_property
+    def classes(self) -> LabelCodes | LabelMembers:
+        """Which rows have which class or label; of numbers there are none."""
+        return label_members(self.splits, self.columns) if self.columns.answers == "sets" else self.labels
 
     def row_numbers(self, split: str, indices: IntArray) -> tuple[int, ...]:
         """Indices into a split's table as ascending row numbers of its file."""

@@ -18,9 +18,10 @@ def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
     Numbers contradict each other where they are more than a standard deviation of the training rows apart: people who
     rate the same text hardly ever agree to the last digit.
     """
-    contradictory = _texts_far_apart(check_input) if check_input.numbers else _contradictory_texts(check_input)
-    kind = "numbers more than a standard deviation apart" if check_input.numbers else "contradictory labels"
-    one = "number" if check_input.numbers else "label"
+    numbers = check_input.columns.answers == "numbers"
+    contradictory = _texts_far_apart(check_input) if numbers else _contradictory_texts(check_input)
+    kind = "numbers more than a standard deviation apart" if numbers else "contradictory labels"
+    one = "number" if numbers else "label"
     findings = []
     for split, table in check_input.splits.items():
         rows = check_input.texts.shared(split)

@@ -38,6 +38,14 @@ class LabelCodes:
         counted = codes != MISSING if without is None else (codes != MISSING) & ~without
         return np.bincount(codes[counted], minlength=len(self.labels))
 
+    def rows_with(self, split: str, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ascending indices of a split's rows that have one of the labels."""
+        wanted = np.zeros(len(self.labels) + 1, bool)
+        wanted[labels] = True
+        # Code -1 (no label) looks up the last place, which stays False.
+        assert MISSING == -1
+        return np.flatnonzero(wanted[self.of[split]])
+
 
 def label_codes(splits: Mapping[str, Table], column: str | None) -> LabelCodes:
     """Number the labels of all splits together. Without a label column every row counts as unlabelled.

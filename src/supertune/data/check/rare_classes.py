@@ -16,7 +16,7 @@ _LEAST, _FEW = 2, 8
 
 def check_rare_classes(check_input: CheckInput) -> list[Finding]:
     """Find that there is nothing to tell apart, classes that are too small, and classes that train lacks."""
-    if check_input.columns.label is None or check_input.numbers:
+    if check_input.columns.label is None or check_input.columns.answers == "numbers":
         return []
     counts, present = training_classes(check_input)
     too_small = np.flatnonzero(present & (counts < _LEAST))
@@ -31,10 +31,12 @@ def check_rare_classes(check_input: CheckInput) -> list[Finding]:
 
 def _too_few_classes(check_input: CheckInput, counts: IntArray) -> list[Finding]:
     classes = np.flatnonzero(counts)
-    if len(classes) >= 2:
+    # One label that some rows have and others lack is something to tell apart.
+    several = check_input.columns.answers == "sets"
+    if len(classes) >= (1 if several else 2):
         return []
     only = (
-        f"every training row has the same label, {written(check_input.labels.labels[classes[0]])}"
+        f"every training row has the same label, {written(check_input.classes.labels[classes[0]])}"
         if len(classes)
         else "no training row has both a text and a label"
     )
@@ -55,7 +57,7 @@ def _small(
     if not len(classes):
         return []
     fewest_first = classes[np.argsort(counts[classes], kind="stable")]
-    names = [f"{written(check_input.labels.labels[code])} ({counts[code]})" for code in fewest_first]
+    names = [f"{written(check_input.classes.labels[code])} ({counts[code]})" for code in fewest_first]
     have = "has" if len(classes) == 1 else "have"
     split = check_input.training_split
     return [
@@ -76,11 +78,11 @@ def _never_trained(check_input: CheckInput, present: NDArray[np.bool_]) -> list[
     for split in check_input.splits:
         if split == check_input.training_split:
             continue
-        here = check_input.labels.counts(split)
+        here = check_input.classes.counts(split)
         classes = np.flatnonzero((here > 0) & ~present)
         if not len(classes):
             continue
-        names = [f"{written(check_input.labels.labels[code])} ({here[code]})" for code in classes]
+        names = [f"{written(check_input.classes.labels[code])} ({here[code]})" for code in classes]
         are = "1 label is" if len(classes) == 1 else f"{len(classes):,} labels are"
         findings.append(
             Finding(

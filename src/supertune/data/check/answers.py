@@ -1,0 +1,27 @@
+"""What a row is to be answered with as one small number, whatever kind of answers the columns hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from supertune.contracts import Columns
+from supertune.data.check.labels import LabelCodes, label_codes
+from supertune.data.check.members import rarest_labels, set_codes
+from supertune.data.check.numbers import number_codes
+from supertune.data.table import Table
+
+
+def answer_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
+    """Rows with the same answer have the same code."""
+    if columns.answers == "numbers":
+        return number_codes(splits, columns.labels)
+    if columns.answers == "sets" and columns.labels:
+        return set_codes(splits, columns)
+    return label_codes(splits, columns.label)
+
+
+def stratum_codes(table: Table, columns: Columns) -> LabelCodes:
+    """What rows are divided by when they are split: their class, or their rarest label; nothing for numbers."""
+    if columns.answers == "sets" and columns.labels:
+        return rarest_labels(table, columns)
+    return label_codes({"all": table}, None if columns.answers == "numbers" else columns.label)
