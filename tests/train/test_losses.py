@@ -15,8 +15,9 @@ from sklearn.metrics import brier_score_loss
 
 from supertune.config import TrainConfig
 from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
-from supertune.train.losses.cross_entropy import Criterion, binary_cross_entropy, cross_entropy, focal
+from supertune.train.losses.cross_entropy import Criterion, cross_entropy, focal
 from supertune.train.losses.regression import huber, mean_absolute_error, mean_squared_error
+from supertune.train.losses.sets import binary_cross_entropy
 
 NAMES = sorted(CLASS_LOSSES)
 SMOOTHINGS = [0.0, 0.1, 0.6]

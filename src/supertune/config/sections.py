@@ -57,8 +57,9 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "regression"] = Field(
-        "classification", description="classification: one label of several; regression: numbers"
+    name: Literal["classification", "multilabel", "regression"] = Field(
+        "classification",
+        description="classification: one label of several; multilabel: any number of labels; regression: numbers",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts.rows import Label
@@ -75,12 +76,13 @@ class Prediction:
 
     Attributes:
         row: Index of the row within the table that was predicted.
-        prediction: The answer, in the user's own label type; of several columns, column → answer.
+        prediction: The answer, in the user's own label type; of several columns, column → answer; of several labels,
+            those that apply.
         scores: Label (as text) → probability, for classifiers; column → number before it was rounded, for ratings.
     """
 
     row: int
-    prediction: Label | Mapping[str, Label]
+    prediction: Label | Mapping[str, Label] | Sequence[Label]
     scores: Mapping[str, float] | None = None
 
 
@@ -104,10 +106,12 @@ class Outcome:
     """The truth and the answers of one split, side by side, as arrays that metrics can count.
 
     Attributes:
-        targets: (rows, …) the truth: indices of classes int64 (rows,), or numbers float64 (rows, columns).
-        outputs: (rows, …) the answers: probabilities float64 (rows, classes), or numbers as the targets are.
-        labels: What the classes are called, in index order, or the columns of numbers.
+        targets: (rows, …) the truth: indices of classes int64 (rows,), numbers float64 (rows, columns), or which labels
+            apply bool (rows, labels).
+        outputs: (rows, …) the answers: probabilities float64 (rows, classes or labels), or numbers as the targets are.
+        labels: What the classes or labels are called, in index order, or the columns of numbers.
         answers: The kind of answers that these are, which says by what metrics they are measured.
+        given: For sets: bool (rows, labels), the labels that the answers hold.
         ratings: For numbers: the lowest and the highest rating of each column, None for one that is not rated.
     """
 
@@ -116,13 +120,15 @@ class Outcome:
     labels: tuple[str, ...] = ()
     answers: str = "classes"
     ratings: tuple[tuple[float, float] | None, ...] = ()
+    given: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: NDArray[Any]) -> Outcome:
         """Some of the rows, by index or by a mask."""
-        return replace(self, targets=self.targets[rows], outputs=self.outputs[rows])
+        given = None if self.given is None else self.given[rows]
+        return replace(self, targets=self.targets[rows], outputs=self.outputs[rows], given=given)
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:

@@ -49,6 +49,8 @@ class Task(Protocol):
 
     name: str
     columns: Columns
+    calibrates: bool
+    """Whether `calibrated` chooses anything."""
 
     def fit_state(self, rows: Rows) -> None:
         """Learn what the task must remember about the training rows (labels, scales)."""
@@ -100,6 +102,15 @@ class Task(Protocol):
 
     def minimising(self, criterion: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Task:
         """The same task with (outputs, targets) → (summed loss, items), which only training needs."""
+        ...
+
+    def calibrated(self, outputs: NDArray[Any], features: Features) -> Task:
+        """The same task with whatever it cuts answers by chosen on rows that were not learned from.
+
+        Args:
+            outputs: Raw outputs of all items.
+            features: The validation rows.
+        """
         ...
 
     def labelled(self, features: Features) -> NDArray[np.bool_]:

@@ -32,11 +32,21 @@ from supertune.evaluate.pictures import (
     worst_errors,
 )
 from supertune.evaluate.registry import METRICS
+from supertune.evaluate.sets import (
+    LabelShares,
+    TfidfLabels,
+    label_mistakes,
+    labels_per_row,
+    labels_together,
+    verdict_on_sets,
+    worst_sets,
+)
 from supertune.evaluate.validity import check_outcome
 from supertune.evaluate.verdict import verdict
 
 __all__ = [
     "METRICS",
+    "LabelShares",
     "MajorityBaseline",
     "MeanBaseline",
     "Measured",
@@ -44,6 +54,7 @@ __all__ = [
     "ReliabilityBin",
     "Resampling",
     "TfidfBaseline",
+    "TfidfLabels",
     "TfidfRidge",
     "baseline_chart",
     "calibration_of_numbers",
@@ -52,6 +63,9 @@ __all__ = [
     "confusion_map",
     "error_histogram",
     "estimate",
+    "label_mistakes",
+    "labels_per_row",
+    "labels_together",
     "largest_errors",
     "measure",
     "metrics_for",
@@ -62,7 +76,9 @@ __all__ = [
     "truth_and_answers",
     "verdict",
     "verdict_on_numbers",
+    "verdict_on_sets",
     "worst_errors",
+    "worst_sets",
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from supertune.contracts import FloatArray, IntArray, Outcome, Score
@@ -86,29 +88,29 @@ def per_class(kind: Kind) -> Metric:
     where J, right / (true or predicted), is a proportion too: its Wilson interval is carried over. ``n`` is the
     number of rows that the proportion is out of.
     """
+    return Metric(lambda name, outcome, _: each_class(kind, class_counts(confusion(outcome)), outcome.labels))
 
-    def measure(name: str, outcome: Outcome, _: Resampling) -> Measured:
-        counts = class_counts(confusion(outcome))
-        values = per_class_values(kind, counts)
-        low, high = _class_intervals(kind, counts)
-        rows = _denominators(kind, counts)
-        scores: dict[str, Score] = {}
-        undefined: dict[str, str] = {}
-        for index, label in enumerate(outcome.labels):
-            key = f"{kind}/{label}"
-            if rows[index] == 0:
-                undefined[key] = _why_undefined(kind, label)
-                continue
-            scores[key] = interval_score(
-                float(values[index]),
-                float(low[index]),
-                float(high[index]),
-                n=int(rows[index]),
-                signature=signature(kind, f"class:{label}", interval="wilson", n=int(rows[index])),
-            )
-        return Measured(scores, undefined)
 
-    return Metric(measure)
+def each_class(kind: Kind, counts: ClassCounts, labels: Sequence[str]) -> Measured:
+    """The score of each class or label; see `per_class`."""
+    values = per_class_values(kind, counts)
+    low, high = class_intervals(kind, counts)
+    rows = _denominators(kind, counts)
+    scores: dict[str, Score] = {}
+    undefined: dict[str, str] = {}
+    for index, label in enumerate(labels):
+        key = f"{kind}/{label}"
+        if rows[index] == 0:
+            undefined[key] = _why_undefined(kind, label)
+            continue
+        scores[key] = interval_score(
+            float(values[index]),
+            float(low[index]),
+            float(high[index]),
+            n=int(rows[index]),
+            signature=signature(kind, f"class:{label}", interval="wilson", n=int(rows[index])),
+        )
+    return Measured(scores, undefined)
 
 
 def _measure_accuracy(name: str, outcome: Outcome, _: Resampling) -> Measured:
@@ -126,7 +128,8 @@ def _denominators(kind: Kind, counts: ClassCounts) -> FloatArray:
     return counts.true + counts.predicted - counts.right if kind == "f1" else ratio(kind, counts)[1]
 
 
-def _class_intervals(kind: Kind, counts: ClassCounts) -> tuple[FloatArray, FloatArray]:
+def class_intervals(kind: Kind, counts: ClassCounts) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper ends for each class, each float64 (…, classes): Wilson's, of F1 carried over."""
     low, high = wilson(counts.right, _denominators(kind, counts))
     return (2 * low / (1 + low), 2 * high / (1 + high)) if kind == "f1" else (low, high)
 
@@ -148,7 +151,7 @@ def _macro_interval(kind: Kind, matrix: IntArray) -> tuple[float, float]:
     counts = class_counts(matrix)
     kept = np.flatnonzero(counts.present)
     values = per_class_values(kind, counts)
-    low, high = _class_intervals(kind, counts)
+    low, high = class_intervals(kind, counts)
     correlation = _f1_correlation(smoothed(matrix)) if kind == "f1" else np.eye(len(matrix))
     built = mover(values[kept], low[kept], high[kept], correlation[np.ix_(kept, kept)])
     overall = _delta_interval(kind, matrix, float(values[kept].mean()), by_support=False)

@@ -11,6 +11,16 @@ from supertune.evaluate.log_loss import log_loss
 from supertune.evaluate.mcc import mcc
 from supertune.evaluate.metric import Metric
 from supertune.evaluate.numbers import mae, pearson, quadratic_kappa, r2, rmse, spearman
+from supertune.evaluate.sets import (
+    f1_samples,
+    hamming_loss,
+    label_ranking,
+    set_log_loss,
+    set_macro,
+    set_micro,
+    set_per_label,
+    subset_accuracy,
+)
 
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "classes": {
@@ -39,6 +49,22 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "rmse": rmse(),
         "mae": mae(),
         "quadratic_kappa": quadratic_kappa(),
+    },
+    "sets": {
+        "f1_micro": set_micro("f1"),
+        "precision_micro": set_micro("precision"),
+        "recall_micro": set_micro("recall"),
+        "f1_macro": set_macro("f1"),
+        "precision_macro": set_macro("precision"),
+        "recall_macro": set_macro("recall"),
+        "f1_per_class": set_per_label("f1"),
+        "precision_per_class": set_per_label("precision"),
+        "recall_per_class": set_per_label("recall"),
+        "f1_samples": f1_samples(),
+        "subset_accuracy": subset_accuracy(),
+        "hamming_loss": hamming_loss(),
+        "label_ranking": label_ranking(),
+        "log_loss": set_log_loss(),
     },
 }
 """Kind of answers → name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on; those of numbers

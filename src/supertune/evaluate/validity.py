@@ -71,4 +71,27 @@ def check_classifier(outcome: Outcome) -> None:
         )
 
 
-_CHECKS: Mapping[str, Callable[[Outcome], None]] = {"classes": check_classifier, "numbers": check_numbers}
+def check_sets(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: No rows, or probabilities that are not finite numbers.
+    """
+    shape = (len(outcome.targets), len(outcome.labels))
+    if not shape[0]:
+        raise UserError("there are no labelled rows to measure", fix="give a split that has rows with labels")
+    given = () if outcome.given is None else outcome.given.shape
+    shapes = [outcome.targets.shape, outcome.outputs.shape, given]
+    if any(found != shape for found in shapes):
+        raise UserError(
+            f"truth, probabilities and answers have the shapes {', '.join(map(str, shapes))}, not {shape}",
+            fix="give one value per row and label",
+        )
+    _check_finite(outcome)
+
+
+_CHECKS: Mapping[str, Callable[[Outcome], None]] = {
+    "classes": check_classifier,
+    "numbers": check_numbers,
+    "sets": check_sets,
+}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from supertune.models.dropout import override_dropout
 from supertune.models.embedded import provide_e5, provide_minilm
-from supertune.models.heads import load_with_head
+from supertune.models.heads import begin_output, load_with_head
 from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
 from supertune.models.resolving import find_model
 from supertune.models.source import Entry, ModelSource
@@ -18,6 +18,7 @@ __all__ = [
     "REGISTRY",
     "Entry",
     "ModelSource",
+    "begin_output",
     "check_body_loaded",
     "count_parameters",
     "default_max_length",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from supertune.contracts import Head
@@ -75,6 +75,29 @@ def load_with_head(source: ModelSource, head: Head, *, pad_token_id: int | None,
     model.config.pad_token_id = pad_token_id
     opened: PreTrainedModel = model.eval()
     return opened
+
+
+def begin_output(model: PreTrainedModel, bias: Sequence[float]) -> None:
+    """Let a new head answer with these outputs before it has learned anything; heads without a bias are left alone.
+
+    Args:
+        model: With the head on it, and whatever a strategy has put around it.
+        bias: One for each output.
+    """
+    import torch
+
+    outputs = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+        and set(name.split(".")) & set(_HEADS)
+        and module.out_features == len(bias)
+        and module.bias is not None
+        and module.bias.requires_grad
+    ]
+    if outputs:
+        # What stands between the body and the output may be as wide; the output comes last.
+        outputs[-1].bias.data = torch.tensor(bias).to(outputs[-1].bias)
 
 
 def _keep_lengths(model: PreTrainedModel, missing: Collection[str]) -> None:

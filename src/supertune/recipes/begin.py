@@ -11,7 +11,7 @@ import numpy as np
 from supertune.config import Config
 from supertune.contracts import Features, LearnsBySimilarity, Task
 from supertune.errors import UserError
-from supertune.models import load_with_head, override_dropout
+from supertune.models import begin_output, load_with_head, override_dropout
 from supertune.recipes.head import fit_head
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
@@ -117,11 +117,16 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     assert isinstance(settings.epochs, int)
     assert isinstance(settings.learning_rate, float)
 
+    bias = kind_of(task).first_bias(features["train"])
+
     def opened() -> PreTrainedModel:
         model = load_with_head(start.source, task.head(), pad_token_id=start.tokenizer.pad_token_id)
         if settings.dropout is not None:
             override_dropout(model, settings.dropout)
-        return start.strategy.prepare(model)
+        prepared = start.strategy.prepare(model)
+        if bias is not None:
+            begin_output(prepared, bias)
+        return prepared
 
     torch.manual_seed(torch_seed(settings.seed, "head"))
     model = opened()

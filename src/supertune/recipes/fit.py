@@ -6,21 +6,22 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Event, ReadsLabels
+from supertune.contracts import Event, Features, ReadsLabels, Task
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
+from supertune.recipes.calibrate import calibrated
 from supertune.recipes.check import check_allowed, check_metric
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.measure import measure
 from supertune.recipes.measured import Measurement
 from supertune.recipes.predict import show_scores
-from supertune.recipes.prepare import Prepared, prepare
+from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import probe
 from supertune.recipes.read_labels import read_labels
 from supertune.recipes.rows import LoadedRows
@@ -95,8 +96,9 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         trained = learn(start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console)
         record.training_is_over()
         note_training(store, trained)
+        task = calibrated(start, task, trained.best.model, learned)
         clock.lap("train")
-        saved = save_and_reload(store, start, prepared, trained)
+        saved = save_and_reload(store, start, task, prepared.features, trained)
         clock.lap("save")
         console.heading("Measuring")
         measured = measure(saved, prepared.rows, prepared.features, start.config, console)
@@ -242,16 +244,17 @@ def note_training(store: RunStore, trained: TrainedSeeds) -> None:
     )
 
 
-def save_and_reload(store: RunStore, start: Start, prepared: Prepared, trained: TrainedSeeds) -> SavedModel:
+def save_and_reload(
+    store: RunStore, start: Start, task: Task, features: Mapping[str, Features], trained: TrainedSeeds
+) -> SavedModel:
     """Save the model, open it again, and record how far the two are apart.
 
     Raises:
         UserError: The disk is full, or the run is not writable.
         SupertuneError: What was saved is not what was trained.
     """
-    save_model(trained.best.model, start, prepared.task, store.model_folder)
+    save_model(trained.best.model, start, task, store.model_folder)
     saved = open_saved(store.model_folder)
-    features = prepared.features
     held_out = features.get("validation") or features.get("test") or features["train"]
     store.update_manifest(reload_check=reload_check(trained.best.model, saved, held_out))
     return saved

@@ -157,13 +157,15 @@ def readable(row: dict[str, object]) -> str:
     """A prediction for people: label, how sure, and the beginning of the text."""
     scores = row.get("scores")
     # The scores of a rating are what it was before it was rounded.
-    shares = isinstance(scores, dict) and len(scores) > 1 and not isinstance(row["prediction"], dict)
+    shares = isinstance(scores, dict) and len(scores) > 1 and not isinstance(row["prediction"], dict | list)
     sure = f"{max(scores.values()):.0%}" if isinstance(scores, dict) and shares else ""
     text = next((value for value in row.values() if isinstance(value, str)), "")
     return f"{_answer(row['prediction']):<24} {sure:>4}  {shorten(text, 60)}"
 
 
 def _answer(prediction: object) -> str:
+    if isinstance(prediction, list):
+        return ", ".join(map(_answer, prediction)) or "(none)"
     if isinstance(prediction, dict):
         return ", ".join(f"{name} {_answer(value)}" for name, value in prediction.items())
     return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction)

@@ -240,7 +240,7 @@ def _check_fits(config: Config, strategy: Strategy, columns: Columns) -> None:
     train = config.train
     if isinstance(strategy, ReadsLabels | LearnsBySimilarity) and TASKS[config.task.name].answers != "classes":
         raise UserError(
-            f"{strategy.name} tells labels apart, and {config.task.name} has none",
+            f"{strategy.name} gives every text one label, and {config.task.name} asks for something else",
             where="strategy.name",
             fix="--strategy probe, which learns from few rows as well, or full",
         )

@@ -285,7 +285,7 @@ def outcome_of(training: Training, task: Task, evaluation: EvaluateConfig) -> Ou
             batch_size=evaluation.batch_size,
             padding=training.plan.padding,
         )
-    return task.outcome(outputs, features)
+    return task.calibrated(outputs, features).outcome(outputs, features)
 
 
 def validate(training: Training, task: Task, metric: str, evaluation: EvaluateConfig) -> dict[str, float]:

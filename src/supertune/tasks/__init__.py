@@ -7,12 +7,15 @@ from typing import Any
 
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
+from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.text import with_targets
+from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
-TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask]] = {
+TASKS: Mapping[str, type[ClassificationTask] | type[MultilabelTask] | type[RegressionTask]] = {
     "classification": ClassificationTask,
+    "multilabel": MultilabelTask,
     "regression": RegressionTask,
 }
 
@@ -26,7 +29,10 @@ __all__ = [
     "TASKS",
     "UNLABELLED",
     "ClassificationTask",
+    "Cut",
+    "MultilabelTask",
     "RegressionTask",
+    "chosen_cut",
     "joined",
     "label_text",
     "parts_pairs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class TextTask:
         columns: The text columns and what is to be learned.
         criterion: (outputs float (items, …), targets (items, …)) → (summed loss, items); only training needs it.
     """
+
+    calibrates = False
 
     def __init__(self, columns: Columns, criterion: Criterion | None = None) -> None:
         self.columns = columns
@@ -73,6 +75,10 @@ class TextTask:
         """Summed loss of the outputs and the number of items, in 32 bits."""
         assert self._criterion is not None
         return self._criterion(outputs.float(), batch["labels"])
+
+    def calibrated(self, outputs: NDArray[Any], features: Features) -> Self:
+        """The same task: nothing is cut by thresholds."""
+        return self
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the batch and the number of its items."""

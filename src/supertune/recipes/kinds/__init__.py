@@ -1,4 +1,4 @@
-"""Kinds of answers: what depends on whether a task answers with classes or with numbers, and on nothing else of it.
+"""Kinds of answers: what depends on whether a task answers with classes, numbers or label sets, and nothing else of it.
 
 A kind is one file with an `AnswerKind`, and one line in `KINDS`.
 """
@@ -11,9 +11,10 @@ from supertune.contracts import Task
 from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
 from supertune.recipes.kinds.numbers import NumberAnswers
+from supertune.recipes.kinds.sets import SetAnswers
 from supertune.tasks import TASKS
 
-KINDS: Mapping[str, AnswerKind] = {"classes": ClassAnswers(), "numbers": NumberAnswers()}
+KINDS: Mapping[str, AnswerKind] = {"classes": ClassAnswers(), "numbers": NumberAnswers(), "sets": SetAnswers()}
 
 
 def kind_of(task: Task | str) -> AnswerKind:

@@ -98,6 +98,10 @@ class ClassAnswers:
         settings = LossSettings(weights, train.label_smoothing, train.focal_gamma, train.huber_delta)
         return CLASS_LOSSES[self.loss if train.loss == "auto" else train.loss](settings)
 
+    def first_bias(self, learned: Features) -> list[float] | None:
+        """No label is far from its share at the start."""
+        return None
+
     def divergence(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         """That of distributions."""
         return symmetric_kl

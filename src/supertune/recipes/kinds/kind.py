@@ -72,6 +72,14 @@ class AnswerKind(Protocol):
         """The loss of ``train.loss``: (outputs, targets) → (summed loss, items)."""
         ...
 
+    def first_bias(self, learned: Features) -> list[float] | None:
+        """What each output of a new head begins with, where 0 would be far from any answer; None where it is near.
+
+        Args:
+            learned: The training rows.
+        """
+        ...
+
     def divergence(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         """How far two answers to the same items are apart, for R-Drop: (items,)."""
         ...

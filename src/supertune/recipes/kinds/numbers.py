@@ -113,6 +113,10 @@ class NumberAnswers:
         """The loss of ``train.loss``, of standardised numbers."""
         return NUMBER_LOSSES[self.loss if train.loss == "auto" else train.loss](train.huber_delta)
 
+    def first_bias(self, learned: Features) -> list[float] | None:
+        """Standardised numbers begin at their mean."""
+        return None
+
     def divergence(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         """That of numbers."""
         return squared_difference

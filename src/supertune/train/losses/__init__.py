@@ -4,10 +4,12 @@ from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
 from supertune.train.losses.contrastive import by_similarity, cosine_pairs, supervised_contrastive
 from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
 from supertune.train.losses.regression import NUMBER_LOSSES
+from supertune.train.losses.sets import SET_LOSSES
 
 __all__ = [
     "CLASS_LOSSES",
     "NUMBER_LOSSES",
+    "SET_LOSSES",
     "LossSettings",
     "balanced_weights",
     "by_similarity",

@@ -57,33 +57,6 @@ def focal(gamma: float = 2.0, class_weights: Sequence[float] | None = None, labe
     return per_row(row_losses, class_weights)
 
 
-def binary_cross_entropy(positive_weights: Sequence[float] | None = None, label_smoothing: float = 0.0) -> Criterion:
-    """Sigmoid cross-entropy over logits float (items, labels) and targets float of that shape, each 0 or 1.
-
-    The mean over an item's labels, summed over items; an item counts once.
-
-    Args:
-        positive_weights: A factor for the ones of each label; None for 1.
-        label_smoothing: Share of each target that is moved to one half: 1 becomes 1 − s/2, 0 becomes s/2.
-
-    Raises:
-        ValueError: Logits and targets differ in shape.
-    """
-
-    def criterion(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        import torch
-
-        check_shapes(logits, targets)
-        factors = None if positive_weights is None else torch.tensor(positive_weights).to(logits)
-        wanted = targets.to(logits.dtype) * (1 - label_smoothing) + label_smoothing / 2
-        losses = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, wanted, pos_weight=factors, reduction="none"
-        )
-        return losses.mean(dim=-1).sum(), count_of(targets)
-
-    return criterion
-
-
 def balanced_weights(counts: Sequence[int]) -> list[float]:
     """Weights inverse to the classes' row counts, averaging 1 over the rows: rows / (classes × count).
 
