@@ -53,7 +53,8 @@ def references(outcome: Outcome) -> dict[str, float]:
     }
     kinds = ("precision", "recall", "f1")
     for average, labels in (("micro", None), ("macro", present)):
-        if len(present):
+        # Where no label is true or given there is neither.
+        if len(present) or average == "micro":
             scored = sklearn.metrics.precision_recall_fscore_support(
                 truth, given, labels=labels, average=average, zero_division=0
             )

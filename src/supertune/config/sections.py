@@ -89,8 +89,9 @@ class StrategyConfig(Section):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate of each layer as a share of the rate of the layer above it; 1: the same for all"
     )
-    head_rate: Annotated[float, Field(gt=0, le=1000)] = Field(
-        1.0, description="rate of the new head as a multiple of that of the body"
+    head_rate: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        None,
+        description="rate of the new head as a multiple of that of the body; null: 1, more where a task needs it",
     )
     reinitialise: Annotated[int, Field(ge=0)] = Field(
         0, description="top layers of the pre-trained body that start anew instead of as they were pre-trained"

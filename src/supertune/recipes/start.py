@@ -167,7 +167,13 @@ def chosen_strategy(config: Config) -> Strategy:
         UserError: A setting means nothing for it.
     """
     settings = config.strategy.model_dump(exclude={"name"}, exclude_defaults=True)
-    return build_strategy(config.strategy.name, settings)
+    strategy = build_strategy(config.strategy.name, settings)
+    wanted = kind_of(config.task.name).head_learning_rate
+    if wanted is None or config.strategy.head_rate is not None or not hasattr(strategy, "head_rate"):
+        return strategy
+    given = config.train.learning_rate
+    rate = given if isinstance(given, float) else default_rate(strategy, config.train.optimizer)
+    return build_strategy(config.strategy.name, {**settings, "head_rate": max(1.0, float(f"{wanted / rate:.3g}"))})
 
 
 def strategy_values(strategy: Strategy) -> dict[str, object]:

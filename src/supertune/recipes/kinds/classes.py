@@ -85,6 +85,7 @@ class ClassAnswers:
     told: tuple[str, ...] = ("accuracy", "log_loss")
     tie_breaker = "log_loss"
     rival = "tfidf"
+    head_learning_rate: float | None = None
 
     def check(self, train: TrainConfig) -> None:
         """Every setting means something for classes."""

@@ -45,12 +45,14 @@ class AnswerKind(Protocol):
         told: Metrics of the validation rows that every epoch tells, beside the one that chooses.
         tie_breaker: The one among them by which equal scores are told apart; less is better.
         rival: The baseline that the model is compared with in pairs.
+        head_learning_rate: The least that a new head should learn at; None where the body's rate suits it.
     """
 
     loss: str
     told: tuple[str, ...]
     tie_breaker: str
     rival: str
+    head_learning_rate: float | None
 
     def check(self, train: TrainConfig) -> None:
         """Check the settings that some kinds do not know.

@@ -74,6 +74,7 @@ class NumberAnswers:
     told: tuple[str, ...] = ("rmse", "r2")
     tie_breaker = "rmse"
     rival = "tfidf"
+    head_learning_rate: float | None = None
 
     def check(self, train: TrainConfig) -> None:
         """Refuse what is about classes.

@@ -85,6 +85,8 @@ class SetAnswers:
     told: tuple[str, ...] = ("subset_accuracy", "log_loss")
     tie_breaker = "log_loss"
     rival = "tfidf"
+    head_learning_rate: float | None = 2e-3
+    """Every label needs a direction of its own, and few rows have it; figures in docs/tasks.md."""
 
     def check(self, train: TrainConfig) -> None:
         """Refuse losses that compare one label with the others.

@@ -1,0 +1,214 @@
+"""Several labels per row from the command to the saved run and back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_regression_runs import card_numbers, fit, stored
+from test_training_choices import events
+
+import supertune
+from supertune.errors import UserError
+from supertune.recipes.predict import readable
+
+
+def rows(count: int = 80) -> list[dict[str, Any]]:
+    """Which words a text holds; every eighth text holds none of them."""
+    made = []
+    for row in range(count):
+        labels = [name for bit, name in enumerate(("good", "bad", "很好")) if (row >> bit) & 1]
+        made.append({"text": f"film {' '.join(labels)} 电影 {row}", "labels": labels})
+    return made
+
+
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> supertune.Run:
+    settings = {"evaluate.baselines": True, "train.epochs": 30}
+    return fit(rows(), tmp_path_factory.mktemp("tagged"), tiny_encoder, task="multilabel", settings=settings)
+
+
+def test_labels_are_learned_and_told_as_lists(tagged: supertune.Run) -> None:
+    metrics = tagged.metrics["test"]
+    assert {"f1_micro", "f1_macro", "subset_accuracy", "label_ranking", "f1/good", "recall/很好"} <= set(metrics)
+    assert metrics["f1_micro"].value > 0.8
+    assert {"test_majority", "test_tfidf"} <= set(tagged.metrics)
+    assert tagged.metrics["test_majority"]["f1_micro"].value < metrics["f1_micro"].value
+    for row in stored(tagged):
+        assert isinstance(row["prediction"], list)
+        assert set(row["scores"]) == {"good", "bad", "很好"}
+        assert sorted(row["prediction"], key=lambda label: -row["scores"][label]) == row["prediction"]
+
+
+def test_what_is_read_back_says_the_same_in_every_way(tagged: supertune.Run) -> None:
+    assert json.loads((tagged.path / "manifest.json").read_text())["reload_check"]["max_difference"] <= 1e-6
+    before = stored(tagged)[:5]
+    again = supertune.load_run(tagged.path).predict([row["text"] for row in before])
+    ask = f"texts = {[row['text'] for row in before]!r}\n"
+    plain = card_numbers(tagged.path / "model", ask, "probabilities")
+    given = card_numbers(tagged.path / "model", ask, "given")
+    for old, new, bare, flags in zip(before, again, plain, given, strict=True):
+        assert new["prediction"] == old["prediction"]
+        assert list(old["scores"].values()) == pytest.approx(bare, abs=1e-5)
+        assert {name for name, flag in zip(old["scores"], flags, strict=True) if flag} == set(old["prediction"])
+    assert tagged.evaluate(rows())["metrics"]["test"]["f1_micro"]["n"] == 80
+
+
+def test_thresholds_are_chosen_on_validation_rows_and_kept(tagged: supertune.Run) -> None:
+    state = json.loads((tagged.path / "model/supertune.json").read_text(encoding="utf-8"))["state"]
+    assert len(state["thresholds"]) == 3
+    assert state["some"] is False
+    told = [event for event in events(tagged) if event["event"] == "validation"]
+    assert all({"f1_micro", "subset_accuracy", "log_loss"} <= set(event) for event in told)
+    assert told[-1]["f1_micro"] > told[0]["f1_micro"]
+
+
+def test_the_report_shows_every_label_and_which_come_together(tagged: supertune.Run) -> None:
+    report = tagged.report.read_text(encoding="utf-8")
+    for said in (
+        "Label by label",
+        "Which labels come together",
+        "How many labels a row has",
+        "exactly the right labels",
+    ):
+        assert said in report
+    assert "multi-label" in (tagged.path / "model/README.md").read_text(encoding="utf-8")
+
+
+def test_a_prediction_is_told_in_a_line(tagged: supertune.Run) -> None:
+    found = tagged.predict(["film good 很好 电影 9", "film 电影 16"])
+    assert "good" in readable(found[0])
+    assert readable({**found[1], "prediction": []}).startswith("(none)")
+    command = [sys.executable, "-m", "supertune", "predict", str(tagged.path), "film good", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert isinstance(json.loads(done.stdout)["predictions"][0]["prediction"], list)
+
+
+@pytest.mark.parametrize("form", ["separated", "printed", "bits"])
+def test_every_way_of_writing_labels_gives_the_same_run(
+    form: str, tagged: supertune.Run, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    names = ("good", "bad", "很好")
+    written: list[dict[str, Any]] = []
+    for row in rows():
+        if form == "bits":
+            written.append({"text": row["text"], **{name: int(name in row["labels"]) for name in names}})
+        else:
+            joined = "; ".join(row["labels"]) or "[]" if form == "separated" else str(row["labels"])
+            written.append({"text": row["text"], "labels": joined})
+    settings = {"evaluate.baselines": True, "train.epochs": 30 if form == "separated" else 2}
+    run = fit(written, tmp_path, tiny_encoder, task="multilabel", settings=settings)
+    truth = [row for row in rows() if row["text"] in {line["text"] for line in stored(run)}]
+    assert len(truth) == len(stored(run))
+    if form == "separated":
+        assert {row["text"]: row["prediction"] for row in stored(run)} == {
+            row["text"]: row["prediction"] for row in stored(tagged)
+        }
+        assert "; " in {row["labels"][len(row["labels"].split(";")[0]) :][:2] for row in written}
+    if form == "bits":
+        assert set(stored(run)[0]["scores"]) == set(names)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"train.loss": "focal", "train.r_drop": 1.0},
+        {"train.class_weights": "balanced", "train.label_smoothing": 0.1},
+        {"strategy.name": "probe", "train.learning_rate": 0.01},
+        {"strategy.name": "lora", "strategy.rank": 4},
+        {"strategy.name": "auto"},
+    ],
+)
+def test_losses_regularisers_and_strategies_learn_labels(
+    settings: dict[str, Any], tmp_path: Path, tiny_encoder: Path
+) -> None:
+    run = fit(rows(), tmp_path, tiny_encoder, task="multilabel", settings=settings)
+    found = [event["loss"] for event in events(run) if event["event"] == "epoch"]
+    assert found[-1] < found[0]
+    before = stored(run)[:3]
+    again = supertune.load_run(run.path).predict([row["text"] for row in before])
+    assert [row["scores"] for row in again] == [pytest.approx(row["scores"], abs=1e-5) for row in before]
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({"train.loss": "cross_entropy"}, "train.loss"),
+        ({"evaluate.metric": "mcc"}, "evaluate.metric"),
+        ({"strategy.name": "contrastive"}, "strategy.name"),
+        ({"strategy.name": "zero-shot"}, "strategy.name"),
+    ],
+)
+def test_what_is_about_one_label_is_refused(
+    settings: dict[str, Any], where: str, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    with pytest.raises(UserError) as caught:
+        fit(rows(), tmp_path, tiny_encoder, task="multilabel", settings=settings)
+    assert caught.value.where == where
+
+
+def test_the_written_configuration_repeats_the_run(tmp_path: Path, tiny_encoder: Path) -> None:
+    written = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"text": row["text"], "labels": "|".join(row["labels"])}) for row in rows() if row["labels"]]
+    written.write_text("\n".join(lines), encoding="utf-8")
+    first = fit(str(written), tmp_path / "a", tiny_encoder, task="multilabel")  # type: ignore[arg-type]
+    config = (first.path / "config.yaml").read_text(encoding="utf-8")
+    assert "separator: '|'" in config
+    command = [
+        sys.executable,
+        "-m",
+        "supertune",
+        "train",
+        str(first.path / "config.yaml"),
+        "--out",
+        str(tmp_path / "b"),
+    ]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    assert stored(supertune.load_run(tmp_path / "b")) == stored(first)
+    state = json.loads((first.path / "model/supertune.json").read_text(encoding="utf-8"))["state"]
+    assert state["some"] is True
+    assert all(row["prediction"] for row in stored(first))
+
+
+def test_the_lines_on_the_card_give_a_label_to_every_text_where_every_row_had_one(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    run = fit([row for row in rows() if row["labels"]], tmp_path, tiny_encoder, task="multilabel")
+    given = card_numbers(run.path / "model", "texts = ['电影', 'xyz']\n", "given")
+    assert all(any(flags) for flags in given)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ({"labels": [["good"]]}, "among its labels"),
+        ({"labels": [1.5]}, "among its labels"),
+    ],
+)
+def test_bad_labels_are_named_by_file_and_row(
+    spoilt: dict[str, Any], said: str, tmp_path: Path, tiny_encoder: Path
+) -> None:
+    with pytest.raises(UserError) as caught:
+        fit([*rows(), {"text": "x", **spoilt}], tmp_path, tiny_encoder, task="multilabel")
+    assert "row 80" in caught.value.what
+    assert said in caught.value.what
+    with pytest.raises(UserError) as caught:
+        supertune.check([*rows(), {"text": "x", **spoilt}], task="multilabel", model=str(tiny_encoder))
+    assert "row 80" in caught.value.what
+
+
+def test_labels_never_learned_and_labels_that_hardly_come_back_are_refused(tmp_path: Path, tiny_encoder: Path) -> None:
+    data, held_out = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows())), encoding="utf-8")
+    held_out.write_text(json.dumps({"text": "x", "labels": ["gold"]}), encoding="utf-8")
+    asked: dict[str, Any] = {"task": "multilabel", "model": str(tiny_encoder), "test": str(held_out)}
+    with pytest.raises(UserError, match="'gold', which is not among the labels learned") as caught:
+        supertune.fit(str(data), out=tmp_path / "run", **asked)
+    assert "test.jsonl" in str(caught.value.where)
+    free = [{"text": "a b", "labels": [f"label {row}"]} for row in range(60)]
+    with pytest.raises(UserError, match="60 of 60 labels differ"):
+        fit(free, tmp_path, tiny_encoder, task="multilabel")
