@@ -71,4 +71,51 @@ def check_classifier(outcome: Outcome) -> None:
         )
 
 
-_CHECKS: Mapping[str, Callable[[Outcome], None]] = {"classes": check_classifier, "numbers": check_numbers}
+def check_answers(outcome: Outcome) -> None:
+    """Refuse what cannot be measured; questions without an answer have no reference.
+
+    Raises:
+        UserError: No rows, or answers or references that are not texts.
+    """
+    _check_texts(outcome, least=0)
+
+
+def check_texts(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: No rows, answers or references that are not texts, or a row without a reference.
+    """
+    _check_texts(outcome, least=1)
+
+
+def _check_texts(outcome: Outcome, *, least: int) -> None:
+    _check_rows(outcome, "a reference")
+    if outcome.outputs.shape != outcome.targets.shape:
+        raise UserError(
+            f"there are {len(outcome.outputs)} answers and {len(outcome.targets)} rows with references",
+            fix="give one text per row",
+        )
+    for row, (references, answer) in enumerate(zip(outcome.targets, outcome.outputs, strict=True)):
+        if not isinstance(answer, str):
+            raise UserError(f"the answer of row {row} is {answer!r}, not a text", fix='give "" where there is none')
+        if not isinstance(references, tuple) or not all(isinstance(text, str) for text in references):
+            raise UserError(
+                f"the references of row {row} are {references!r}, not a tuple of texts",
+                fix="give each row a tuple of the texts that are acceptable",
+            )
+        if len(references) < least:
+            raise UserError(f"row {row} has no reference", fix="leave rows without one out before measuring")
+
+
+def _check_rows(outcome: Outcome, needed: str) -> None:
+    if not len(outcome.targets):
+        raise UserError("there are no rows to measure", fix=f"give a split that has rows with {needed}")
+
+
+_CHECKS: Mapping[str, Callable[[Outcome], None]] = {
+    "classes": check_classifier,
+    "numbers": check_numbers,
+    "answers": check_answers,
+    "texts": check_texts,
+}
