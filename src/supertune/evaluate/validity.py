@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from supertune.contracts import Outcome
+from supertune.contracts import FloatArray, Outcome
 from supertune.errors import UserError
 
 
@@ -108,6 +108,44 @@ def _check_texts(outcome: Outcome, *, least: int) -> None:
             raise UserError(f"row {row} has no reference", fix="leave rows without one out before measuring")
 
 
+def check_ranking(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: No rows, relevances that are not finite numbers from 0, a query to which nothing is relevant, or
+            one for which more was found than there is.
+    """
+    _check_rows(outcome, "relevant items")
+    found = outcome.outputs
+    if found.ndim != 2 or len(found) != len(outcome.targets) or not found.shape[1]:
+        raise UserError(
+            f"the retrieved items have the shape {found.shape}, but there are {len(outcome.targets)} queries",
+            fix="give the relevances of the first items of each query, at least one",
+        )
+    for row, relevant in enumerate(outcome.targets):
+        if not isinstance(relevant, tuple) or not relevant:
+            raise UserError(f"nothing is relevant to the query of row {row}", fix="leave such queries out")
+        _check_relevances(row, np.sort(found[row])[::-1], np.asarray(relevant, dtype=np.float64))
+
+
+def _check_relevances(row: int, found: FloatArray, relevant: FloatArray) -> None:
+    """Both in descending order, as the relevant ones must be given."""
+    for given, wrong, wanted in ((found, found < 0, "from 0"), (relevant, relevant <= 0, "above 0")):
+        if wrong.any() or not np.isfinite(given).all():
+            raise UserError(
+                f"a relevance of row {row} is not a number {wanted}",
+                fix="the higher, the more relevant; what is irrelevant has 0, and no place in the targets",
+            )
+    if (np.diff(relevant) > 0).any():
+        raise UserError(f"the relevances of row {row} do not descend", fix="sort them, the highest first")
+    found = found[found > 0]
+    if len(found) > len(relevant) or (found > relevant[: len(found)]).any():
+        raise UserError(
+            f"more was found for the query of row {row} than is relevant to it",
+            fix="give the relevances of all relevant items as its target, and count no item twice",
+        )
+
+
 def _check_rows(outcome: Outcome, needed: str) -> None:
     if not len(outcome.targets):
         raise UserError("there are no rows to measure", fix=f"give a split that has rows with {needed}")
@@ -118,4 +156,5 @@ _CHECKS: Mapping[str, Callable[[Outcome], None]] = {
     "numbers": check_numbers,
     "answers": check_answers,
     "texts": check_texts,
+    "ranking": check_ranking,
 }
