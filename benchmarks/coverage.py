@@ -6,6 +6,7 @@ rows. The truth comes from a million rows of it; test sets are drawn from it aga
     python benchmarks/coverage.py                      the whole table, 500 repetitions a case
     python benchmarks/coverage.py --repetitions 2000   as it is quoted
     python benchmarks/coverage.py --numbers            numbers instead of classes: normal, exponential, and ratings
+    python benchmarks/coverage.py --texts              answers to questions, texts, and rankings instead of classes
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ PAIRED = ("accuracy", "f1_macro", "log_loss")
 NUMBERS = ("r2", "pearson", "spearman", "rmse", "mae", "quadratic_kappa")
 PAIRED_NUMBERS = ("r2", "pearson", "mae")
 SHAPES = ("normal", "exponential", "ratings")
+TEXTS = 20_000
+"""Rows of the populations of texts, in which it takes time to find out how alike two are."""
+TEXT_METRICS = {
+    "answers": ("exact_match", "f1"),
+    "texts": ("rougeL", "bleu"),
+    "ranking": ("mrr", "ndcg@10"),
+}
 SKEWED = {2: (0.9, 0.1), 6: (0.5, 0.25, 0.12, 0.07, 0.04, 0.02)}
 
 
@@ -159,14 +167,68 @@ def simulate_numbers(shape: str, n: int, repetitions: int, resamples: int) -> di
     truth, answers = draw_numbers(shape, generator, POPULATION)
     rival = answers + 0.2 * generator.standard_normal(answers.shape)
     whole, other = Outcome(truth, answers, ("x",), "numbers"), Outcome(truth, rival, ("x",), "numbers")
-    truths = {key: score.value for key, score in measure(whole, NUMBERS).scores.items()}
-    truths |= {f"difference:{name}": paired_difference(whole, other, name).value for name in PAIRED_NUMBERS}
+    return simulate_samples(whole, other, NUMBERS, PAIRED_NUMBERS, n, repetitions, resamples)
+
+
+def draw_texts(kind: str, quality: float, generator: np.random.Generator) -> tuple[Outcome, Outcome]:
+    """Texts of random words, answers of one to four for questions, some of which two models get wrong."""
+    shortest, longest = (1, 5) if kind == "answers" else (6, 15)
+    references, good, rival = [], [], []
+    for skill in generator.beta(4 * quality, 4 * (1 - quality), TEXTS):
+        text = generator.zipf(1.5, generator.integers(shortest, longest)) % 500
+        wrong = generator.random((2, len(text))) > skill
+        # Both mistake the same words more often than not.
+        wrong[1] = np.where(generator.random(len(text)) < 0.6, wrong[0], wrong[1])
+        said = np.where(wrong, generator.integers(500, 1000, wrong.shape), text)
+        references.append((" ".join(f"w{word}" for word in text),))
+        for texts, words in zip((good, rival), said, strict=True):
+            texts.append(" ".join(f"w{word}" for word in words))
+    targets = np.fromiter(references, object, TEXTS)
+    outcomes = (Outcome(targets, np.fromiter(texts, object, TEXTS), answers=kind) for texts in (good, rival))
+    return next(outcomes), next(outcomes)
+
+
+def draw_rankings(quality: float, generator: np.random.Generator) -> tuple[Outcome, Outcome]:
+    """Ten items of a hundred for each query, of which one to three are relevant."""
+    relevant = np.arange(100) < generator.integers(1, 4, (TEXTS, 1))
+    scores = generator.standard_normal((TEXTS, 100)) + 5 * quality * relevant
+    rival = scores + 0.5 * generator.standard_normal(scores.shape)
+    targets = np.fromiter(((1.0,) * int(count) for count in relevant.sum(axis=1)), object, TEXTS)
+    first, second = (
+        np.take_along_axis(relevant, np.argsort(-each, axis=1)[:, :10], axis=1).astype(np.float64)
+        for each in (scores, rival)
+    )
+    return Outcome(targets, first, answers="ranking"), Outcome(targets, second, answers="ranking")
+
+
+def simulate_texts(
+    kind: str, quality: float, n: int, repetitions: int, resamples: int
+) -> dict[str, tuple[float, float]]:
+    """Metric → (share of intervals that hold the truth, mean width), for answers, texts and rankings."""
+    generator = np.random.default_rng(7)
+    draw_them = draw_rankings(quality, generator) if kind == "ranking" else draw_texts(kind, quality, generator)
+    return simulate_samples(*draw_them, TEXT_METRICS[kind], TEXT_METRICS[kind], n, repetitions, resamples)
+
+
+def simulate_samples(
+    whole: Outcome,
+    other: Outcome,
+    metrics: tuple[str, ...],
+    pairs: tuple[str, ...],
+    n: int,
+    repetitions: int,
+    resamples: int,
+) -> dict[str, tuple[float, float]]:
+    """Metric → (share of intervals that hold the truth, mean width), of samples of two models' outcomes."""
+    generator = np.random.default_rng(8)
+    truths = {key: score.value for key, score in measure(whole, metrics).scores.items()}
+    truths |= {f"difference:{name}": paired_difference(whole, other, name).value for name in pairs}
     found: dict[str, list[tuple[bool, float]]] = defaultdict(list)
     for repetition in range(repetitions):
-        rows = generator.integers(0, POPULATION, n)
+        rows = generator.integers(0, len(whole), n)
         sample, sample_rival = whole.take(rows), other.take(rows)
-        scores = dict(measure(sample, NUMBERS, seed=repetition, resamples=resamples).scores)
-        for name in PAIRED_NUMBERS:
+        scores = dict(measure(sample, metrics, seed=repetition, resamples=resamples).scores)
+        for name in pairs:
             score = paired_difference(sample, sample_rival, name, seed=repetition, resamples=resamples)
             scores[f"difference:{name}"] = score
         for key, score in scores.items():
@@ -183,6 +245,11 @@ def simulations(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, tu
         for n, shape in itertools.product(options.sizes, SHAPES):
             yield f"n={n} {shape}", simulate_numbers(shape, n, options.repetitions, options.resamples)
         return
+    if options.texts:
+        for kind, n, quality in itertools.product(TEXT_METRICS, options.sizes, (0.5, 0.95)):
+            name = f"n={n} {kind} quality={quality}"
+            yield name, simulate_texts(kind, quality, n, options.repetitions, options.resamples)
+        return
     for case in cases(options.sizes):
         yield case.name, simulate(case, options.repetitions, options.resamples)
 
@@ -194,11 +261,12 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000])
     parser.add_argument("--numbers", action="store_true", help="numbers instead of classes")
+    parser.add_argument("--texts", action="store_true", help="answers, texts and rankings instead of classes")
     options = parser.parse_args()
     header: list[str] = []
     started = time.perf_counter()
     for name, covered in simulations(options):
-        if not header:
+        if not header or (options.texts and header != list(covered)):
             header = (
                 [*NUMBERS, *(f"difference:{metric}" for metric in PAIRED_NUMBERS)] if options.numbers else list(covered)
             )

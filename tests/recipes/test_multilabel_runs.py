@@ -17,7 +17,6 @@ import supertune
 from supertune.errors import UserError
 from supertune.recipes.predict import readable
 
-
 STEADY: dict[str, Any] = {
     "train.learning_rate": 0.003,
     "train.epochs": 12,
