@@ -34,6 +34,11 @@ class DataConfig(Section):
     pair: bool | None = Field(
         None, description="two text columns are two texts to be compared, not title + body; null: by their names"
     )
+    group: str | None = Field(
+        None,
+        description="column whose equal values (a patient, an article) are never divided between splits; null: none, "
+        "for extractive-qa the title or else the text",
+    )
     sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
     on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
     split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(

@@ -327,6 +327,7 @@ def settle(
         "data.label": rows.columns.label if len(rows.columns.labels) == 1 else list(rows.columns.labels),
         "data.pair": rows.columns.pair,
         "data.separator": rows.columns.separator,
+        "data.group": rows.columns.group,
         "data.split": list(rows.shares),
         "model.name": source.name,
         "model.max_length": max_length,
