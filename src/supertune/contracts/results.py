@@ -77,11 +77,13 @@ class Prediction:
         row: Index of the row within the table that was predicted.
         prediction: The answer, in the user's own label type; of several columns, column → answer.
         scores: Label (as text) → probability, for classifiers; column → number before it was rounded, for ratings.
+        more: Whatever else there is to say, by name, as JSON.
     """
 
     row: int
     prediction: Label | Mapping[str, Label]
     scores: Mapping[str, float] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ class Features:
         targets: Per-item columns, each (items, …), e.g. ``labels`` int64; empty when there is nothing to learn.
         rows: int64 (items,): the index of the row (within the table encoded) that each item came from.
         full_lengths: int64 (items,): number of tokens before truncation, special tokens included.
+        table: The rows that ``rows`` counts in, where they are at hand: answers may be cut out of them. Only a
+            reference; no text is copied.
     """
 
     tokens: Mapping[str, NDArray[Any]]
@@ -95,6 +97,7 @@ class Features:
     targets: Mapping[str, NDArray[Any]]
     rows: IntArray
     full_lengths: IntArray
+    table: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

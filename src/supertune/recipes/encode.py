@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.tasks import TASKS, tokenizer_fingerprint, with_targets
+from supertune.tasks import TASKS, tokenizer_fingerprint
 from supertune.train import take
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     Raises:
         UserError: There is nothing to learn from them.
     """
-    task, learned = TASKS[start.config.task.name](rows.columns), rows.splits["train"]
+    task = TASKS[start.config.task.name].built(rows.columns, start.config.task.model_dump())
+    learned = rows.splits["train"]
     task.fit_state(learned)
     kind_of(task).check_metric(task, start.config.evaluate.metric)
     return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
@@ -67,7 +69,7 @@ def encode_labelled(
     tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
     if tokens is None:
         tokens = task.encode(table, tokenizer, max_length, labelled=False, progress=progress)
-    return with_targets(tokens, targets)
+    return task.with_targets(replace(tokens, table=table), targets)
 
 
 def _kept_tokens(
@@ -82,8 +84,7 @@ def _kept_tokens(
     texts, characters = texts_fingerprint(table, task.columns.text)
     if characters < CACHED_CHARACTERS:
         return None
-    pairs = [task.columns.pair, task.columns.symmetric]
-    settings = json.dumps([task.name, *pairs, max_length, texts, tokenizer_fingerprint(tokenizer)])
+    settings = json.dumps([task.name, *task.token_settings, max_length, texts, tokenizer_fingerprint(tokenizer)])
     key = sha256_bytes(settings.encode())
 
     def pieces() -> Iterator[Features]:

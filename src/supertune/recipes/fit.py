@@ -95,6 +95,7 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         trained = learn(start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console)
         record.training_is_over()
         note_training(store, trained)
+        task = trained.best.task
         clock.lap("train")
         saved = save_and_reload(store, start, prepared, trained)
         clock.lap("save")
@@ -249,7 +250,7 @@ def save_and_reload(store: RunStore, start: Start, prepared: Prepared, trained: 
         UserError: The disk is full, or the run is not writable.
         SupertuneError: What was saved is not what was trained.
     """
-    save_model(trained.best.model, start, prepared.task, store.model_folder)
+    save_model(trained.best.model, start, trained.best.task, store.model_folder)
     saved = open_saved(store.model_folder)
     features = prepared.features
     held_out = features.get("validation") or features.get("test") or features["train"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supertune.console import Console
+from supertune.contracts import Task
 from supertune.errors import SupertuneError, UserError
 from supertune.files import explained, write_text
 from supertune.recipes.kinds import kind_of
@@ -49,9 +50,9 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
             where=str(run),
             fix=f"use it as it is; what can be merged is {can}",
         )
-    before = _logits(saved.model, saved.max_length)
+    before = _outputs(saved.task, saved.model, saved.max_length)
     merged = strategy.merge(saved.model)
-    difference = float((_logits(merged, saved.max_length) - before).abs().max())
+    difference = float((_outputs(saved.task, merged, saved.max_length) - before).abs().max())
     if not difference <= _TOLERANCE:
         raise SupertuneError(f"the merged model differs by {difference:g} in its outputs; please report this")
     write_whole(merged, saved, out)
@@ -66,7 +67,7 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
     return {"run": str(run), "out": str(out), "strategy": strategy.name, "max_difference": difference}
 
 
-def _logits(model: torch.nn.Module, max_length: int) -> torch.Tensor:
+def _outputs(task: Task, model: torch.nn.Module, max_length: int) -> torch.Tensor:
     """Of random tokens: what is compared is arithmetic, not meaning."""
     import torch
 
@@ -74,5 +75,4 @@ def _logits(model: torch.nn.Module, max_length: int) -> torch.Tensor:
     known: Any = model.get_input_embeddings()  # type: ignore[operator]
     ids = torch.randint(0, known.num_embeddings, (_TEXTS, min(_TOKENS, max_length)), generator=generator)
     with torch.inference_mode():
-        logits: torch.Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-    return logits
+        return task.forward(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})

@@ -8,7 +8,6 @@ from typing import Any
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.regression import RegressionTask
-from supertune.tasks.text import with_targets
 from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
 TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask]] = {
@@ -33,5 +32,4 @@ __all__ = [
     "task_from_state",
     "token_lengths",
     "tokenizer_fingerprint",
-    "with_targets",
 ]
