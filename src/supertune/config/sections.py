@@ -62,11 +62,24 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "regression"] = Field(
-        "classification", description="classification: one label of several; regression: numbers"
+    name: Literal["classification", "regression", "extractive-qa"] = Field(
+        "classification",
+        description="classification: one label of several; regression: numbers; extractive-qa: the part of a text that "
+        "answers a question",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
+    )
+    stride: Annotated[int, Field(ge=1, le=131072)] | None = Field(
+        None,
+        description="extractive-qa: tokens from the beginning of a window over a long text to that of the next; null: "
+        "128, or fewer where windows would overlap by less than the longest answer",
+    )
+    longest_answer: Annotated[int, Field(ge=1, le=131072)] | None = Field(
+        None, description="extractive-qa: tokens of an answer, at most; null: 64"
+    )
+    n_best: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="extractive-qa: answers told of each question, the best first; null: 5"
     )
 
 

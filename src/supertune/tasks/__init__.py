@@ -7,12 +7,14 @@ from typing import Any
 
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
+from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
-TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask]] = {
+TASKS: Mapping[str, type[ClassificationTask] | type[RegressionTask] | type[ExtractiveQaTask]] = {
     "classification": ClassificationTask,
     "regression": RegressionTask,
+    "extractive-qa": ExtractiveQaTask,
 }
 
 
@@ -25,6 +27,7 @@ __all__ = [
     "TASKS",
     "UNLABELLED",
     "ClassificationTask",
+    "ExtractiveQaTask",
     "RegressionTask",
     "joined",
     "label_text",
