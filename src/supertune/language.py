@@ -19,6 +19,11 @@ _KANA = re.compile(r"[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
 # Thai, Lao, Burmese, Khmer: letters of scripts that put spaces between sentences, not words.
 _OTHER_UNSPACED = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0e5b\u0e81-\u0edf\u1000-\u109f\u1780-\u17ff]")
+# What counts in measures of overlap. 々 and 〇 are characters, though Unicode has them among the punctuation marks.
+_CHARACTER = "|".join([_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[々〇]"])
+_TOKEN = re.compile(rf"{_CHARACTER}|[a-z0-9]+")
+_TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}")
+_TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _SAMPLE = 400
@@ -70,6 +75,30 @@ def has_unspaced_script(text: str) -> bool:
     return bool(_HAN.search(text) or _KANA.search(text) or _OTHER_UNSPACED.search(text))
 
 
+def characters_and_words(text: str) -> list[str]:
+    """The tokens of a text: characters of scripts without spaces singly, and lower-case runs of a–z and digits.
+
+    All else separates them, letters of other scripts among it: for texts without Chinese, Japanese or the like these
+    are the tokens of ROUGE as it is commonly computed (Lin 2004). Full-width letters and digits beside Chinese count
+    as what they stand for.
+    """
+    return _TOKEN.findall(_folded(text))
+
+
+def words(text: str) -> list[str]:
+    """As `characters_and_words`, but Chinese in words as jieba's dictionary and model of new words know them."""
+    import rjieba
+
+    tokens: list[str] = []
+    for token in _TOKEN_OR_HAN_RUN.findall(_folded(text)):
+        tokens.extend([token] if token.isascii() or len(token) == 1 else rjieba.cut(token))
+    return tokens
+
+
+def _folded(text: str) -> str:
+    return (text.translate(_TO_HALF_WIDTH) if has_unspaced_script(text) else text).lower()
+
+
 def display_width(text: str) -> int:
     """Columns the text takes on a terminal: full-width characters take two, marks and joiners none."""
     return sum(map(_columns, text))
@@ -102,20 +131,29 @@ def language_of(text: str) -> str:
     characters. A text is Chinese when Han characters make up at least a fifth of its letters: one says as much
     as several Latin ones, and Chinese texts are full of Latin product names. The rest is asked of py3langid.
     """
-    letters = [character for character in text if character.isalpha()]
-    if not letters:
+    if not any(map(str.isalpha, text)):
         return "und"
+    if language := _language_of_script(text):
+        return language
+    import py3langid
+
+    return str(py3langid.classify(text)[0])
+
+
+def is_chinese(text: str) -> bool:
+    """True when the text's letters are Chinese by the rule of `language_of`; False where there are none."""
+    return _language_of_script(text) == "zh"
+
+
+def _language_of_script(text: str) -> str | None:
+    letters = sum(map(str.isalpha, text))
     han, kana, hangul = (len(pattern.findall(text)) for pattern in (_HAN, _KANA, _HANGUL))
-    others = len(letters) - han - kana - hangul
+    others = letters - han - kana - hangul
     if kana and kana * 10 >= han:
         return "ja"
     if hangul > han:
         return "ko"
-    if han * 4 >= others:
-        return "zh"
-    import py3langid
-
-    return str(py3langid.classify(text)[0])
+    return "zh" if letters and han * 4 >= others else None
 
 
 def guess_language(texts: Sequence[str]) -> LanguageGuess:

@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supertune.language import (
+    characters_and_words,
     display_width,
     fold,
     guess_language,
     has_unspaced_script,
     is_blank,
+    is_chinese,
     join_fields,
     language_of,
     shorten,
+    words,
 )
 
 ENGLISH = "The delivery was late and nobody answered my messages about it."
@@ -136,3 +139,16 @@ def test_joining_leaves_blank_fields_out() -> None:
 )
 def test_scripts_without_spaces(text: str, unspaced: bool) -> None:
     assert has_unspaced_script(text) is unspaced
+
+
+def test_tokens_are_characters_where_no_spaces_part_words_and_words_elsewhere() -> None:
+    found = characters_and_words("用GPT-4写２０２４年，二〇二四 のｶﾅ ไทย")
+    assert found == ["用", "gpt", "4", "写", "2024", *"年二〇二四のｶﾅไทย"]
+    assert characters_and_words("The cat's naïve №1") == ["the", "cat", "s", "na", "ve", "1"]
+    assert words("我们在北京大学用GPT-4学习") == ["我们", "在", "北京大学", "用", "gpt", "4", "学习"]
+    assert words("The cat") == ["the", "cat"]
+
+
+def test_what_is_chinese_is_told_by_its_letters_alone() -> None:
+    assert is_chinese("猫 sat")
+    assert not any(map(is_chinese, ("", "123", "the cat", "これは猫です", "고양이", "the black cat 猫")))

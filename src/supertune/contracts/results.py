@@ -106,10 +106,15 @@ class Outcome:
     """The truth and the answers of one split, side by side, as arrays that metrics can count.
 
     Attributes:
-        targets: (rows, …) the truth: indices of classes int64 (rows,), or numbers float64 (rows, columns).
-        outputs: (rows, …) the answers: probabilities float64 (rows, classes), or numbers as the targets are.
+        targets: (rows, …) the truth: indices of classes int64 (rows,), or numbers float64 (rows, columns). Of texts
+            tuples of acceptable ones, object (rows,), of answers to questions an empty one where there is none. Of
+            rankings tuples of the relevances of all that is relevant to the query, above 0 and descending.
+        outputs: (rows, …) the answers: probabilities float64 (rows, classes), or numbers as the targets are. Texts,
+            object (rows,), "" for no answer. Of rankings the relevances of the first items found for each query,
+            float64 (rows, items), 0 for what is irrelevant.
         labels: What the classes are called, in index order, or the columns of numbers.
-        answers: The kind of answers that these are, which says by what metrics they are measured.
+        answers: The kind of answers that these are, which says by what metrics they are measured: ``classes``,
+            ``numbers``, ``answers`` to questions, ``texts``, or ``ranking``.
         ratings: For numbers: the lowest and the highest rating of each column, None for one that is not rated.
     """
 

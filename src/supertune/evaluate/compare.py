@@ -7,7 +7,7 @@ import numpy as np
 from supertune.contracts import FloatArray, IntArray, Outcome, Score
 from supertune.errors import UserError
 from supertune.evaluate.counts import ClassCounts, class_counts, confusion
-from supertune.evaluate.intervals import studentised_mean
+from supertune.evaluate.intervals import mean_difference_of_shares, studentised_mean
 from supertune.evaluate.metric import (
     Metric,
     Resampling,
@@ -28,12 +28,14 @@ _FEW_NUMBERS = 200
 def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
     """``first`` minus ``second`` in one metric, with the 95 % interval of the difference on the same rows.
 
-    Metrics of numbers use the studentised bootstrap of what each row adds to the difference (`influence`).
+    Functions of means, such as R² and BLEU, use the studentised bootstrap of what each row adds to the difference
+    (`influence`).
 
     Metrics that are counted use a smoothed paired bootstrap: rows alike in truth and both answers are drawn
     together with Dirichlet weights, after adding about one imagined row that only ``first`` and one that only
     ``second`` gets right (as Bonett and Price 2012 for proportions), so that few disagreements do not look
-    like certainty. Metrics that are means over rows use the studentised bootstrap of the rows' differences.
+    like certainty. Metrics that are means over rows use the studentised bootstrap of the rows' differences, and where
+    their values lie between 0 and 1, `mean_difference_of_shares`.
 
     Raises:
         UserError: The outcomes are not of the same rows, or the metric cannot be compared in pairs.
@@ -58,9 +60,9 @@ def paired(name: str, metric: Metric, first: Outcome, second: Outcome, resamplin
 def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resampling: Resampling) -> Score:
     assert metric.from_rows is not None
     differences = metric.from_rows(first) - metric.from_rows(second)
-    low, high, method = studentised_mean(differences, resampling)
+    interval = mean_difference_of_shares if metric.rows_are_shares else studentised_mean
+    low, high, method = interval(differences, resampling)
     text = signature(f"difference:{name}", interval=f"paired-{method}", n=len(first))
-    numbers = first.answers == "numbers"
     return interval_score(
         float(differences.mean()),
         low,
@@ -68,7 +70,7 @@ def _from_rows(name: str, metric: Metric, first: Outcome, second: Outcome, resam
         n=len(first),
         signature=text,
         limits=(-np.inf, np.inf),
-        warning=None if numbers else _disagreement_warning(first, second, _FEW_FOR_MEANS),
+        warning=_warning_of_rows(metric, first, second, differences),
     )
 
 
@@ -134,11 +136,22 @@ def _from_counts(name: str, metric: Metric, first: Outcome, second: Outcome, res
     )
 
 
+def _warning_of_rows(metric: Metric, first: Outcome, second: Outcome, differences: FloatArray) -> str | None:
+    if first.answers == "classes":
+        return _disagreement_warning(first, second, _FEW_FOR_MEANS)
+    if not metric.rows_are_shares:
+        return None
+    return _few_differ(int(np.count_nonzero(differences)), len(first), _FEW_DISAGREEMENTS)
+
+
 def _disagreement_warning(first: Outcome, second: Outcome, enough: int) -> str | None:
-    differing = int((predicted(first) != predicted(second)).sum())
+    return _few_differ(int((predicted(first) != predicted(second)).sum()), len(first), enough)
+
+
+def _few_differ(differing: int, n: int, enough: int) -> str | None:
     if differing >= enough:
         return None
-    return f"interval is approximate: the two models differ in only {differing} of {len(first)} answers"
+    return f"interval is approximate: the two models differ in only {differing} of {n} answers"
 
 
 def _value(metric: Metric, outcome: Outcome) -> float:

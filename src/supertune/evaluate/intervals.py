@@ -17,6 +17,8 @@ Z = 1.959963984540054
 """97.5 % point of the normal distribution."""
 
 _LARGE = 20_000
+_FEW = 20
+"""Rows that differ from the rest, below which draws without any of them are no rarity."""
 _CHUNK = 1 << 22
 
 
@@ -85,3 +87,37 @@ def studentised_mean(values: FloatArray, resampling: Resampling) -> tuple[float,
     lower, upper = np.quantile(pivots, (0.025, 0.975))
     name = f"studentised-bootstrap-{resampling.resamples}|seed:{resampling.seed}"
     return mean - float(upper) * deviation, mean - float(lower) * deviation, name
+
+
+def mean_of_shares(values: FloatArray, resampling: Resampling) -> tuple[float, float, str]:
+    """Interval of a mean of values from 0 to 1: Wilson's where they are zeros and ones, else `studentised_mean`.
+
+    Wilson's as well where fewer than 20 rows differ from the others: no values from 0 to 1 spread wider than zeros and
+    ones of the same mean.
+
+    Returns:
+        Lower end, upper end, name of the method for the signature.
+    """
+    n = len(values)
+    kinds, counts = np.unique(values, return_counts=True)
+    if n - counts.max() < _FEW or set(kinds.tolist()) <= {0.0, 1.0}:
+        low, high = wilson(values.sum(), np.asarray(n))
+        return float(low), float(high), "wilson"
+    return studentised_mean(values, resampling)
+
+
+def mean_difference_of_shares(differences: FloatArray, resampling: Resampling) -> tuple[float, float, str]:
+    """Interval of the mean of paired differences of values from 0 to 1.
+
+    Bonett and Price's (2012) where all are −1, 0 or 1, as of right and wrong answers, and where fewer than 20 rows
+    differ: one imagined row for either side keeps few differences from looking like certainty. Else `studentised_mean`.
+
+    Returns:
+        Lower end, upper end, name of the method for the signature.
+    """
+    if np.count_nonzero(differences) >= _FEW and not set(np.unique(differences).tolist()) <= {-1.0, 0.0, 1.0}:
+        return studentised_mean(differences, resampling)
+    n = len(differences) + 2
+    mean = float(differences.sum()) / n
+    half = Z * math.sqrt(max((float((differences**2).sum()) + 2) / n - mean**2, 0.0) / n)
+    return max(mean - half, -1.0), min(mean + half, 1.0), "bonett-price"

@@ -52,6 +52,7 @@ class Metric:
         from_counts: The value from true, predicted and right answers per class, over any leading axes; gives the
             value without an interval, and paired differences. None where counts do not suffice.
         from_rows: float64 (rows,) values whose mean is the metric; the same for metrics that are such means.
+        rows_are_shares: True where those values lie between 0 and 1.
         from_moments: The same for metrics that are functions of a few means, see `Moments`.
         value: The value without an interval, where none of these gives it cheaply.
         higher_is_better: False for losses and errors.
@@ -60,6 +61,7 @@ class Metric:
     measure: Callable[[str, Outcome, Resampling], Measured]
     from_counts: Callable[[ClassCounts], FloatArray] | None = None
     from_rows: Callable[[Outcome], FloatArray] | None = None
+    rows_are_shares: bool = False
     from_moments: Moments | None = None
     value: Callable[[Outcome], float] | None = None
     higher_is_better: bool = True

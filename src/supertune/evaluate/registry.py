@@ -11,6 +11,8 @@ from supertune.evaluate.log_loss import log_loss
 from supertune.evaluate.mcc import mcc
 from supertune.evaluate.metric import Metric
 from supertune.evaluate.numbers import mae, pearson, quadratic_kappa, r2, rmse, spearman
+from supertune.evaluate.ranking import mean_average_precision, mrr, ndcg, recall
+from supertune.evaluate.texts import bleu, chrf, exact_match, exact_match_cmrc, f1, f1_cmrc, rouge, ter
 
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "classes": {
@@ -39,6 +41,29 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "rmse": rmse(),
         "mae": mae(),
         "quadratic_kappa": quadratic_kappa(),
+    },
+    "answers": {
+        "exact_match": exact_match(),
+        "f1": f1(),
+        "exact_match_cmrc": exact_match_cmrc(),
+        "f1_cmrc": f1_cmrc(),
+    },
+    "texts": {
+        "rouge1": rouge("rouge1"),
+        "rouge2": rouge("rouge2"),
+        "rougeL": rouge("rougeL"),
+        "rougeLsum": rouge("rougeLsum"),
+        "bleu": bleu(),
+        "chrf": chrf(),
+        "ter": ter(),
+    },
+    "ranking": {
+        "mrr": mrr(),
+        "ndcg@10": ndcg(10),
+        "recall@1": recall(1),
+        "recall@10": recall(10),
+        "recall@100": recall(100),
+        "map": mean_average_precision(),
     },
 }
 """Kind of answers → name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on; those of numbers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from supertune.contracts import Outcome
+from supertune.contracts import FloatArray, Outcome
 from supertune.errors import UserError
 
 
@@ -71,4 +71,90 @@ def check_classifier(outcome: Outcome) -> None:
         )
 
 
-_CHECKS: Mapping[str, Callable[[Outcome], None]] = {"classes": check_classifier, "numbers": check_numbers}
+def check_answers(outcome: Outcome) -> None:
+    """Refuse what cannot be measured; questions without an answer have no reference.
+
+    Raises:
+        UserError: No rows, or answers or references that are not texts.
+    """
+    _check_texts(outcome, least=0)
+
+
+def check_texts(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: No rows, answers or references that are not texts, or a row without a reference.
+    """
+    _check_texts(outcome, least=1)
+
+
+def _check_texts(outcome: Outcome, *, least: int) -> None:
+    _check_rows(outcome, "a reference")
+    if outcome.outputs.shape != outcome.targets.shape:
+        raise UserError(
+            f"there are {len(outcome.outputs)} answers and {len(outcome.targets)} rows with references",
+            fix="give one text per row",
+        )
+    for row, (references, answer) in enumerate(zip(outcome.targets, outcome.outputs, strict=True)):
+        if not isinstance(answer, str):
+            raise UserError(f"the answer of row {row} is {answer!r}, not a text", fix='give "" where there is none')
+        if not isinstance(references, tuple) or not all(isinstance(text, str) for text in references):
+            raise UserError(
+                f"the references of row {row} are {references!r}, not a tuple of texts",
+                fix="give each row a tuple of the texts that are acceptable",
+            )
+        if len(references) < least:
+            raise UserError(f"row {row} has no reference", fix="leave rows without one out before measuring")
+
+
+def check_ranking(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: No rows, relevances that are not finite numbers from 0, a query to which nothing is relevant, or
+            one for which more was found than there is.
+    """
+    _check_rows(outcome, "relevant items")
+    found = outcome.outputs
+    if found.ndim != 2 or len(found) != len(outcome.targets) or not found.shape[1]:
+        raise UserError(
+            f"the retrieved items have the shape {found.shape}, but there are {len(outcome.targets)} queries",
+            fix="give the relevances of the first items of each query, at least one",
+        )
+    for row, relevant in enumerate(outcome.targets):
+        if not isinstance(relevant, tuple) or not relevant:
+            raise UserError(f"nothing is relevant to the query of row {row}", fix="leave such queries out")
+        _check_relevances(row, np.sort(found[row])[::-1], np.asarray(relevant, dtype=np.float64))
+
+
+def _check_relevances(row: int, found: FloatArray, relevant: FloatArray) -> None:
+    """Both in descending order, as the relevant ones must be given."""
+    for given, wrong, wanted in ((found, found < 0, "from 0"), (relevant, relevant <= 0, "above 0")):
+        if wrong.any() or not np.isfinite(given).all():
+            raise UserError(
+                f"a relevance of row {row} is not a number {wanted}",
+                fix="the higher, the more relevant; what is irrelevant has 0, and no place in the targets",
+            )
+    if (np.diff(relevant) > 0).any():
+        raise UserError(f"the relevances of row {row} do not descend", fix="sort them, the highest first")
+    found = found[found > 0]
+    if len(found) > len(relevant) or (found > relevant[: len(found)]).any():
+        raise UserError(
+            f"more was found for the query of row {row} than is relevant to it",
+            fix="give the relevances of all relevant items as its target, and count no item twice",
+        )
+
+
+def _check_rows(outcome: Outcome, needed: str) -> None:
+    if not len(outcome.targets):
+        raise UserError("there are no rows to measure", fix=f"give a split that has rows with {needed}")
+
+
+_CHECKS: Mapping[str, Callable[[Outcome], None]] = {
+    "classes": check_classifier,
+    "numbers": check_numbers,
+    "answers": check_answers,
+    "texts": check_texts,
+    "ranking": check_ranking,
+}

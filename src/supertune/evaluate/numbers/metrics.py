@@ -10,12 +10,9 @@ import numpy as np
 from supertune.contracts import FloatArray, Outcome, Score
 from supertune.evaluate.intervals import mover, studentised_mean
 from supertune.evaluate.metric import Measured, Metric, Resampling, interval_score, signature
-from supertune.evaluate.moments import Moments, five, influence, rests_on, studentised
+from supertune.evaluate.moments import Moments, doubt, five, influence, studentised
 
-_FEW_ROWS = 200
-"""Rows below which intervals of skewed numbers were seen to hold the truth less often than 93 times in a hundred."""
 _NEARLY = 1e-12
-_FEW_THAT_MATTER = 30
 
 
 def r2() -> Metric:
@@ -202,11 +199,6 @@ def _score(
     limits: tuple[float, float],
 ) -> Score:
     n = len(outcome)
-    warning = f"interval is approximate: it rests on {n} rows" if n < _FEW_ROWS else None
-    if rests_on(moves) < _FEW_THAT_MATTER:
-        warning = "interval is approximate: a few rows far from the others decide it"
-    if method == "none":
-        warning = f"{n} rows, or too few different ones, give no interval"
     return interval_score(
         value,
         low,
@@ -214,5 +206,5 @@ def _score(
         n=n,
         signature=signature(key, f"columns:{len(outcome.labels)}", interval=method, n=n),
         limits=limits,
-        warning=warning,
+        warning=doubt(moves, method),
     )
