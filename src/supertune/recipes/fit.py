@@ -26,7 +26,7 @@ from supertune.recipes.read_labels import read_labels
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
-from supertune.recipes.start import Start, check_strategy, located
+from supertune.recipes.start import Start, check_strategy, check_task, located
 from supertune.recipes.story import Story, write_story
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
@@ -59,6 +59,7 @@ def fit(
     console = console or Console(quiet=True)
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    check_task(config)
     kind_of(config.task.name).check(config.train)
     check_trackers(config.train.trackers)
     check_strategy(config)

@@ -60,8 +60,7 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
     if card.exists():
         lines = STRATEGIES["full"]().load_lines(saved.task.head().auto_class)
         why = f"A {strategy.name} adapter is merged into the weights here: this is a whole model."
-        usage = kind_of(saved.task).described(saved.task).usage
-        code = usage_code(lines, usage, saved.max_length, saved.task.columns)
+        code = usage_code(lines, kind_of(saved.task).described(saved.task), saved.max_length, saved.task.columns)
         write_text(out / "README.md", recoded_card(card.read_text(encoding="utf-8"), code, why))
     console.say(f"whole model: {out} (outputs within {difference:.1e} of the adapter's)")
     return {"run": str(run), "out": str(out), "strategy": strategy.name, "max_difference": difference}

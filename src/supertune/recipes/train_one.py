@@ -103,6 +103,7 @@ def train_one(
         settings.patience,
         higher_is_better=METRICS[task.answers][metric].higher_is_better,
         tie_breaker=kind_of(task).tie_breaker,
+        less_is_better=not METRICS[task.answers][kind_of(task).tie_breaker].higher_is_better,
     )
     begun = time.monotonic()
     training = with_frozen(training, task, checkpoints, evaluation.batch_size, console)

@@ -78,8 +78,8 @@ def prediction_row(
 
     Returns:
         The columns, ``prediction``, ``scores`` (classifiers only), what `Prediction.more` says and ``row``. An added
-        name that the user's columns hold already gets the prefix ``supertune_``, again until it is free; whether a column is left
-        out does not change the names.
+        name that the user's columns hold already gets the prefix ``supertune_``, again until it is free; whether a
+        column is left out does not change the names.
     """
     line = {name: json_value(value) for name, value in row.items() if name not in without}
     added: dict[str, object] = {"prediction": prediction.prediction}

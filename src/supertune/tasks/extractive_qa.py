@@ -112,6 +112,10 @@ class ExtractiveQaTask(TextTask):
             "primary_metric": self.primary_metric,
         }
 
+    def configured(self) -> dict[str, object]:
+        """Its settings, as the configuration's section ``task`` has them."""
+        return asdict(self.settings)
+
     def _with(self, **changes: Any) -> ExtractiveQaTask:
         same = {"settings": self.settings, "threshold": self.threshold, "primary_metric": self.primary_metric}
         return ExtractiveQaTask(self.columns, **{**same, "criterion": self._criterion, **changes})
@@ -289,9 +293,7 @@ class ExtractiveQaTask(TextTask):
             truths.append(tuple(answer.text for answer in asked.answers))
             start, end = found.spans[0][1:] if self._answers(found) else (0, 0)
             given.append(asked.context[start:end])
-        targets, outputs_ = np.empty(len(truths), object), np.empty(len(given), object)
-        targets[:], outputs_[:] = truths, given
-        return Outcome(targets, outputs_, answers=self.answers)
+        return Outcome(_objects(truths), _objects(given), answers=self.answers)
 
     def _answers(self, found: Pointed) -> bool:
         return bool(found.spans) and (self.threshold is None or found.gap <= self.threshold)
@@ -303,6 +305,14 @@ class ExtractiveQaTask(TextTask):
         for found in pointed(outputs, features):
             yield found, next(islice(asked, found.row - passed, None))
             passed = found.row + 1
+
+
+def _objects(values: Sequence[object]) -> NDArray[Any]:
+    """Object (values,): filled one by one, since NumPy would make a table of tuples of the same length."""
+    found = np.empty(len(values), object)
+    for place, value in enumerate(values):
+        found[place] = value
+    return found
 
 
 def _learned(asked: Asked) -> tuple[int, int]:
@@ -330,4 +340,3 @@ def _overlap(span: tuple[float, int, int], truth: Span) -> float:
     """F1 of the characters of two spans."""
     common = min(span[2], truth.end) - max(span[1], truth.start)
     return 2 * common / (span[2] - span[1] + truth.end - truth.start) if common > 0 else 0.0
-

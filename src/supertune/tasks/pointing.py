@@ -94,7 +94,7 @@ def pointed(outputs: NDArray[Any], features: Features) -> Iterator[Pointed]:
         found = outputs[items, 1:].reshape(-1, 3).astype(np.float64)
         found = found[found[:, 0] > NOTHING / 2]
         found = found[np.lexsort((found[:, 2], found[:, 1], -found[:, 0]))]
-        spans = {}
+        spans: dict[tuple[int, int], float] = {}
         for score, start, end in found:
             spans.setdefault((int(start), int(end)), float(score))
         yield Pointed(int(row), float(outputs[items, 0, 0].min()), [(score, *span) for span, score in spans.items()])

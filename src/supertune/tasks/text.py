@@ -36,6 +36,10 @@ class TextTask:
         """The task for some columns, as the configuration's section ``task`` has it."""
         return cls(columns)
 
+    def configured(self) -> dict[str, object]:
+        """What the configuration may leave open, as it is used."""
+        return {}
+
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """What is to be learned of each row; empty where the label column is missing."""
         raise NotImplementedError

@@ -140,19 +140,16 @@ def _frame(tokenizer: PreTrainedTokenizerBase) -> _Frame:
     """What the tokenizer puts around a pair; of one that parts no pairs (a decoder's), a line break stands between."""
     if not parts_pairs(tokenizer):
         ids, sides = _called(tokenizer, "a")
-        places = np.flatnonzero(sides == 0)
+        alone = np.flatnonzero(sides == 0)
         line = tuple(tokenizer("\n", add_special_tokens=False)["input_ids"])
-        return _Frame(tuple(ids[: places[0]]), line, tuple(ids[places[-1] + 1 :]), None)
+        return _Frame(tuple(ids[: alone[0]]), line, tuple(ids[alone[-1] + 1 :]), None)
     ids, sides = _called(tokenizer, "a", "a")
     one, other = np.flatnonzero(sides == 0), np.flatnonzero(sides == 1)
     types = None
     if "token_type_ids" in tokenizer.model_input_names:
         given = tokenizer("a", "a", return_token_type_ids=True)["token_type_ids"]
-        places = (0, int(one[0]), int(one[-1]) + 1, int(other[0]), len(given) - 1)
-        types = (given[places[0]], given[places[1]], given[places[2]], given[places[3]], given[places[4]])
-    return _Frame(
-        tuple(ids[: one[0]]), tuple(ids[one[-1] + 1 : other[0]]), tuple(ids[other[-1] + 1 :]), types
-    )
+        types = (given[0], given[one[0]], given[one[-1] + 1], given[other[0]], given[-1])
+    return _Frame(tuple(ids[: one[0]]), tuple(ids[one[-1] + 1 : other[0]]), tuple(ids[other[-1] + 1 :]), types)
 
 
 def _called(tokenizer: PreTrainedTokenizerBase, *texts: str) -> tuple[list[int], IntArray]:

@@ -1,4 +1,4 @@
-"""Kinds of answers: what depends on whether a task answers with classes or with numbers, and on nothing else of it.
+"""Kinds of answers: what depends on whether a task answers with classes, numbers or parts of a text, and nothing else.
 
 A kind is one file with an `AnswerKind`, and one line in `KINDS`.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supertune.contracts import Task
+from supertune.recipes.kinds.answers import TextAnswers
 from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
 from supertune.recipes.kinds.numbers import NumberAnswers
 from supertune.tasks import TASKS
 
-KINDS: Mapping[str, AnswerKind] = {"classes": ClassAnswers(), "numbers": NumberAnswers()}
+KINDS: Mapping[str, AnswerKind] = {"classes": ClassAnswers(), "numbers": NumberAnswers(), "answers": TextAnswers()}
 
 
 def kind_of(task: Task | str) -> AnswerKind:
