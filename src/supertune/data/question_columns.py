@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from supertune.answer_spans import Asked, asked_of
 from supertune.contracts import Columns
 from supertune.data import names
 from supertune.data.profile import KIND_NAMES, Profile
+from supertune.data.table import Table
 from supertune.errors import UserError
 
 _FIX = "name both texts: --text question --text context"
@@ -64,6 +66,18 @@ def question_columns(
     titles = (by_name[known[name]] for name in sorted(names.TITLE_NAMES) if name in known)
     group = next((title.name for title in titles if title.kind == "text" and title.distinct > 1), named[1])
     return Columns(named, asked, tuple(announcements), pair=True, answers="answers", starts=starts, group=group)
+
+
+def questions_of(table: Table, columns: Columns) -> Iterator[Asked]:
+    """The questions in order; see `supertune.answer_spans.asked_of`.
+
+    Raises:
+        UserError: A cell holds no answer; names the file as well.
+    """
+    try:
+        yield from asked_of(table, columns)
+    except UserError as error:
+        raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
 
 
 def _by_name(known: Mapping[str, str], candidates: Sequence[str], what: str, source: str) -> str:

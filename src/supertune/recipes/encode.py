@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,19 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     """
     task = TASKS[start.config.task.name].built(rows.columns, start.config.task.model_dump())
     learned = rows.splits["train"]
-    task.fit_state(learned)
+    with _in_file(learned):
+        task.fit_state(learned)
     kind_of(task).check_metric(task, start.config.evaluate.metric)
     return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
+
+
+@contextmanager
+def _in_file(table: Table) -> Iterator[None]:
+    """Add the file to what is wrong with a table's rows: a task does not know it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
 
 
 def encode_labelled(
@@ -62,10 +73,8 @@ def encode_labelled(
     Raises:
         UserError: A row has a label that was not learned; names the file, which the task does not know.
     """
-    try:
+    with _in_file(table):
         targets = task.targets(table)
-    except UserError as error:
-        raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
     tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
     if tokens is None:
         tokens = task.encode(table, tokenizer, max_length, labelled=False, progress=progress)
@@ -118,6 +127,9 @@ def encode_splits(start: Start, task: Task, rows: LoadedRows, console: Console) 
             )
             done += len(table)
             bar(done)
+    for split, encoded in features.items():
+        for remark in kind_of(task).remarks(task, encoded):
+            console.warn(f"{split}: {remark}")
     return features
 
 

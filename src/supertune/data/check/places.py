@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supertune.answer_spans import Answer, Asked, Span, asked_of
+from supertune.answer_spans import Answer, Asked, Span
 from supertune.contracts import Finding
 from supertune.data.check.input import CheckInput
 from supertune.data.check.wording import counted, percent, within
+from supertune.data.question_columns import questions_of
 from supertune.language import shorten
 
 _SHOWN_WIDTH = 40
@@ -40,7 +41,7 @@ def check_answers(check_input: CheckInput) -> list[Finding]:
         spare: list[_Place] = []
         moved: list[_Place] = []
         several: list[_Place] = []
-        for row, asked in enumerate(asked_of(table, check_input.columns)):
+        for row, asked in enumerate(questions_of(table, check_input.columns)):
             spans = asked.spans()
             nowhere = not any(spans)
             for answer, span in zip(asked.answers or (), spans, strict=True):

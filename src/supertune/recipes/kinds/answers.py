@@ -124,6 +124,17 @@ class TextAnswers:
         """Whether every question gets the same answer, though right answers differ."""
         return len(set(outcome.outputs)) == 1 and len(set(outcome.targets)) > 1
 
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """How many answers are too long for any window to hold."""
+        far = _known(task).out_of_reach(features) if features.targets else np.zeros(0)
+        if not len(far):
+            return ()
+        have = "row has an answer" if len(far) == 1 else "rows have answers"
+        return (
+            f"{len(far):,} {have} too long for any window to hold: they are not learned from, and cannot be found; "
+            "a larger model.max_length or task.longest_answer helps",
+        )
+
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
         """What the sentence is that shares the most with the question."""
         baseline = SentenceBaseline()

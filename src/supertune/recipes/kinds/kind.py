@@ -87,6 +87,10 @@ class AnswerKind(Protocol):
         """
         ...
 
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """What is to be told of rows once they are tokens, one sentence each."""
+        ...
+
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
         """Baseline → its answers for the labelled test rows, learned from the training rows."""
         ...
