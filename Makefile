@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format docs constraints clean soak
-.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
+.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick bench-qa
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -56,6 +56,9 @@ bench-frozen: $(VENV)/installed-dev
 
 bench-sick: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/sick.py
+
+bench-qa: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/questions.py
 
 # SetFit is here to be compared with, and nothing needs it.
 bench-few-shot: $(VENV)/installed-dev

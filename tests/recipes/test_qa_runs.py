@@ -13,6 +13,7 @@ from test_training_choices import SETTINGS, events
 
 import supertune
 from supertune.errors import GateError, UserError
+from supertune.recipes.predict import predict_typed
 
 QUICK: dict[str, Any] = {
     **SETTINGS,
@@ -130,9 +131,7 @@ def test_the_command_reads_squads_form_and_takes_texts_two_and_two(tmp_path: Pat
     assert "rows of one 'title' together" in done.stderr
     assert json.loads(done.stdout)["status"] == "done"
     assert "标准答案" in (run / "report.html").read_text(encoding="utf-8")
-    asked = [*command, "predict", str(run), "电影 ?", "the 电影 is good .", "--json"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=True)
-    (found,) = json.loads(done.stdout)["predictions"]
+    (found,) = predict_typed(run, ["电影 ?", "the 电影 is good ."])
     assert found["context"] == "the 电影 is good ."
     # Every training question has an answer, so one is always given.
     assert found["prediction"] == found["context"][found["start"] : found["end"]] != ""
