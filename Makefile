@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint format docs constraints clean soak
-.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick bench-labels
+.PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
+.PHONY: bench-labels bench-qa
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -59,6 +60,9 @@ bench-sick: $(VENV)/installed-dev
 
 bench-labels: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/labels.py
+
+bench-qa: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/questions.py
 
 # SetFit is here to be compared with, and nothing needs it.
 bench-few-shot: $(VENV)/installed-dev

@@ -268,3 +268,55 @@ def test_without_train_there_is_nothing_to_cut_from():
 def test_a_negative_seed_is_refused():
     with pytest.raises(UserError, match="-1"):
         split_table(table(numbered(a=50)), COLUMNS, seed=-1)
+
+
+def grouped(patients):
+    rows = [{"text": f"note {row}", "label": "ab"[row % 2], "patient": name} for row, name in enumerate(patients)]
+    return Table.from_rows(rows)
+
+
+GROUPED = Columns(("text",), ("label",), group="patient")
+
+
+@steady
+@given(st.lists(st.integers(0, 30) | st.none(), min_size=60, max_size=120), st.integers(0, 9))
+def test_rows_of_a_group_never_straddle_splits(patients, seed):
+    rows = grouped([None if patient is None else f"p{patient}" for patient in patients])
+    try:
+        tables = split_table(rows, GROUPED, seed=seed)
+    except UserError:
+        return
+    seen = {split: set(tables[split].column("patient")) - {None} for split in SPLITS}
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not seen[one] & seen[other]
+    assert sorted(np.concatenate([tables[split].row_ids for split in SPLITS])) == list(range(len(rows)))
+
+
+def test_equal_texts_tie_their_groups_together():
+    rows = [{"text": f"t{row}", "label": "x", "patient": row // 2} for row in range(40)]
+    rows += [{"text": "same", "label": "x", "patient": patient} for patient in (3, 7)]
+    rows += [{"text": "t14", "label": "x", "patient": None}]
+    for seed in range(20):
+        tables = split_table(Table.from_rows(rows), GROUPED, seed=seed)
+        (home,) = [split for split in SPLITS if 3 in tables[split].column("patient")]
+        assert 7 in tables[home].column("patient")
+        assert tables[home].column("text").count("t14") == 2
+
+
+def test_groups_change_nothing_where_every_row_is_its_own():
+    rows = grouped(range(80))
+    plain = split_table(rows, COLUMNS, seed=4)
+    by_group = split_table(rows, GROUPED, seed=4)
+    for split in SPLITS:
+        assert plain[split].row_ids.tolist() == by_group[split].row_ids.tolist()
+        assert by_group[split].lineage[-1].parameters["group"] == "patient"
+
+
+def test_a_group_that_stands_in_two_given_splits_is_told():
+    from supertune.data.check import CheckInput, run_checks
+
+    splits = {"train": grouped(["a", "b", None]), "test": grouped(["c", "b", None])}
+    splits["test"] = Table.from_rows([{**row, "text": f"new {row['text']}"} for row in splits["test"].rows()])
+    (found,) = run_checks(CheckInput(splits, GROUPED, given_splits=True), only=["leakage"])
+    assert (found.split, found.rows, found.severity) == ("test", (1,), "warning")
+    assert "'patient' that rows learned from have as well" in found.message

@@ -34,6 +34,11 @@ class DataConfig(Section):
     pair: bool | None = Field(
         None, description="two text columns are two texts to be compared, not title + body; null: by their names"
     )
+    group: str | None = Field(
+        None,
+        description="column whose equal values (a patient, an article) are never divided between splits; null: none, "
+        "for extractive-qa the title or else the text",
+    )
     sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
     on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
     split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(
@@ -57,12 +62,24 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "multilabel", "regression"] = Field(
+    name: Literal["classification", "multilabel", "regression", "extractive-qa"] = Field(
         "classification",
-        description="classification: one label of several; multilabel: any number of labels; regression: numbers",
+        description="classification: one label of several; multilabel: any number of labels; regression: numbers; "
+        "extractive-qa: the part of a text that answers a question",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
+    )
+    stride: Annotated[int, Field(ge=1, le=131072)] | None = Field(
+        None,
+        description="extractive-qa: tokens from the beginning of a window over a long text to that of the next; null: "
+        "128, or fewer where windows would overlap by less than the longest answer",
+    )
+    longest_answer: Annotated[int, Field(ge=1, le=131072)] | None = Field(
+        None, description="extractive-qa: tokens of an answer, at most; null: 64"
+    )
+    n_best: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="extractive-qa: answers told of each question, the best first; null: 5"
     )
 
 

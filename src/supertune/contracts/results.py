@@ -79,11 +79,13 @@ class Prediction:
         prediction: The answer, in the user's own label type; of several columns, column → answer; of several labels,
             those that apply.
         scores: Label (as text) → probability, for classifiers; column → number before it was rounded, for ratings.
+        more: Whatever else there is to say, by name, as JSON.
     """
 
     row: int
     prediction: Label | Mapping[str, Label] | Sequence[Label]
     scores: Mapping[str, float] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,12 @@ class Columns:
             for rows that only need a prediction.
         pair: The two text columns are two texts that the model compares, and not one text in two parts.
         symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
-        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, or ``sets`` of labels.
+        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels, or
+            ``answers`` that stand in the second of two texts, of which the first is a question.
         separator: What stands between the labels of a row in text; None where each text is one label.
+        starts: For answers in a text: the column that says at which character each begins, if it is one of its own.
+        group: Rows with the same value in this column are never divided between splits; None: only equal texts are
+            kept together.
         announcements: How the roles were found, one sentence each, for the user to read.
     """
 
@@ -65,6 +69,8 @@ class Columns:
     symmetric: bool = False
     answers: str = "classes"
     separator: str | None = None
+    starts: str | None = None
+    group: str | None = None
 
     @property
     def label(self) -> str | None:
@@ -82,6 +88,8 @@ class Features:
         targets: Per-item columns, each (items, …), e.g. ``labels`` int64; empty when there is nothing to learn.
         rows: int64 (items,): the index of the row (within the table encoded) that each item came from.
         full_lengths: int64 (items,): number of tokens before truncation, special tokens included.
+        table: The rows that ``rows`` counts in, where they are at hand: answers may be cut out of them. Only a
+            reference; no text is copied.
     """
 
     tokens: Mapping[str, NDArray[Any]]
@@ -89,6 +97,7 @@ class Features:
     targets: Mapping[str, NDArray[Any]]
     rows: IntArray
     full_lengths: IntArray
+    table: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -49,8 +49,6 @@ class Task(Protocol):
 
     name: str
     columns: Columns
-    calibrates: bool
-    """Whether `calibrated` chooses anything."""
 
     def fit_state(self, rows: Rows) -> None:
         """Learn what the task must remember about the training rows (labels, scales)."""
@@ -63,13 +61,26 @@ class Task(Protocol):
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
         """Rows as token features without targets, a piece at a time and in order; at least one piece.
 
-        What the pieces hold depends on the text columns, the tokenizer and ``max_length`` alone: it may be kept on
-        disk and used again whatever the task has learned.
+        What the pieces hold depends on the text columns, the tokenizer, ``max_length`` and `token_settings` alone: it
+        may be kept on disk and used again whatever the task has learned.
         """
         ...
 
+    @property
+    def token_settings(self) -> Sequence[object]:
+        """Settings of the task, as JSON, that change the tokens of the same texts."""
+        ...
+
+    def token_lengths(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[IntArray]:
+        """How many tokens each row would need, special tokens included; more than ``max_length`` where it is cut."""
+        ...
+
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
-        """What is to be learned of each item, see `Features.targets`; empty where the label column is missing."""
+        """What is to be learned of each row; empty where the label column is missing."""
+        ...
+
+    def with_targets(self, tokens: Features, targets: Mapping[str, NDArray[Any]]) -> Features:
+        """The items with what is to be learned of each (`Features.targets`), from what `targets` says of the rows."""
         ...
 
     def encode(
@@ -100,17 +111,24 @@ class Task(Protocol):
         """Raw outputs, float (items, …), without a loss."""
         ...
 
-    def minimising(self, criterion: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Task:
-        """The same task with (outputs, targets) → (summed loss, items), which only training needs."""
+    def answering(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """What is kept of a batch when predicting, float (items, …), of one shape for every batch.
+
+        `forward` itself, or the few best answers where that would be as long as the texts.
+        """
         ...
 
     def calibrated(self, outputs: NDArray[Any], features: Features) -> Task:
-        """The same task with whatever it cuts answers by chosen on rows that were not learned from.
+        """The same task with thresholds chosen on the validation rows; itself where it has none.
 
         Args:
-            outputs: Raw outputs of all items.
+            outputs: What `answering` gave for all of ``features``.
             features: The validation rows.
         """
+        ...
+
+    def minimising(self, criterion: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Task:
+        """The same task with (outputs, targets) → (summed loss, items), which only training needs."""
         ...
 
     def labelled(self, features: Features) -> NDArray[np.bool_]:
@@ -118,7 +136,7 @@ class Task(Protocol):
         ...
 
     def decode(self, outputs: NDArray[Any], features: Features) -> list[Prediction]:
-        """Raw outputs of all items as one prediction per row, in row order."""
+        """What `answering` gave for all items as one prediction per row, in row order."""
         ...
 
     def outcome(self, outputs: NDArray[Any], features: Features) -> Outcome:

@@ -12,6 +12,7 @@ import numpy as np
 from supertune.contracts import Columns
 from supertune.data import names
 from supertune.data.profile import KIND_NAMES, Profile, profiles_of
+from supertune.data.question_columns import question_columns
 from supertune.data.set_columns import indicators, settled_sets, speaks_of_sets
 from supertune.data.table import Table
 from supertune.errors import UserError
@@ -69,7 +70,8 @@ def infer_columns(
         label: The label column, columns of numbers, or columns of which each says whether its label applies; found
             when None.
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
-        answers: What is to be learned: ``classes``, ``numbers``, or ``sets`` of labels.
+        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, or ``answers`` that stand in
+            the second of two texts; for those see `question_columns`.
         separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
 
@@ -78,11 +80,16 @@ def infer_columns(
     """
     named = (text,) if isinstance(text, str) else tuple(text or ())
     asked = (label,) if isinstance(label, str) else tuple(label or ())
-    wanted = _WANTED[answers]
     for column, option in [*((name, "--text") for name in named), *((name, "--label") for name in asked)]:
         _require(table, column, option)
     profiles = profiles_of(table)
     by_name = {profile.name: profile for profile in profiles}
+    if answers == "answers":
+        found_columns = question_columns(profiles, named, asked, table.source, need_label=need_label)
+        for name in found_columns.text:
+            _check_text(by_name[name], table.source)
+        return found_columns
+    wanted = _WANTED[answers]
     for name in named:
         _check_text(by_name[name], table.source)
     _check_asked(asked, named, table.source, answers)

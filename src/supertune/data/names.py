@@ -35,6 +35,16 @@ SET_NAMES = LABEL_NAMES | {
     *("tags", "categories", "topics", "classes", "genres", "intents", "emotions", "aspects", "keywords", "targets"),
     *("标签列表", "多标签", "主题词", "关键词", "情绪列表", "体裁"),
 }
+QUESTION_NAMES = ("question", "questions", "query", "q", "问题", "提问", "问句", "问")
+CONTEXT_NAMES = (
+    *("context", "contexts", "passage", "paragraph", "document", "article", "text", "body"),
+    *("上下文", "段落", "文章", "材料", "正文", "原文", "文本", "篇章", "背景"),
+)
+ANSWER_NAMES = ("answers", "answer", "answer_text", "label", "labels", "答案", "回答", "标准答案", "标签")
+START_NAMES = (
+    *("answer_start", "answer_starts", "start", "answer_begin", "begin", "start_char"),
+    *("答案起始", "答案位置", "起始位置", "起始", "开始位置"),
+)
 _PAIRED = ("sentence", "text", "question", "句子", "文本", "问题", "句")
 
 
@@ -92,6 +102,7 @@ def is_identifier(name: str) -> bool:
 def is_known_name(name: str) -> bool:
     """True when a column is likely to be called that."""
     known = TEXT_NAMES | TITLE_NAMES | SET_NAMES | NUMBER_NAMES | _OTHER_NAMES
+    known |= {*QUESTION_NAMES, *CONTEXT_NAMES, *ANSWER_NAMES, *START_NAMES}
     if any(side(name) in pair for pair in PAIR_NAMES):
         return True
     is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS

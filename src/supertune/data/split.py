@@ -1,4 +1,4 @@
-"""Divide rows into training, validation and test rows: by class, by seed, never through a group of duplicates."""
+"""Divide rows into training, validation and test rows: by class, by seed, never through a group of rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from supertune.contracts import Columns, FloatArray, IntArray
 from supertune.data.check.answers import stratum_codes
 from supertune.data.check.labels import CodeArray
-from supertune.data.check.texts import UNIQUE, GroupArray, group_texts
+from supertune.data.check.texts import UNIQUE, GroupArray
+from supertune.data.groups import kept_together
 from supertune.data.table import Table
 from supertune.errors import UserError
 
@@ -41,14 +42,16 @@ def split_table(
 ) -> dict[str, Table]:
     """Divide a table into ``train``, ``validation`` and ``test``.
 
-    Stratified: in every split each class has its share to within one row, or one group of duplicates where
-    groups leave no choice. Rows with the same folded text stay together whatever their labels; so do all rows
-    without text. Classes with one or two rows, and groups that a held-out split has no room for, stay in train.
-    Rows keep their order, and every row is in exactly one split. The same seed gives the same split.
+    Stratified: in every split each class has its share to within one row, or one group where groups leave no
+    choice. Rows with the same folded text stay together whatever their labels; so do all rows without text, and
+    those with the same value in the column ``columns.group``. Classes with one or two rows, and groups that a
+    held-out split has no room for, stay in train. Rows keep their order, and every row is in exactly one split.
+    The same seed gives the same split.
 
     Args:
         table: The rows.
-        columns: Their text columns; what to stratify by is the label, or the rarest of several; numbers are not.
+        columns: Their text columns; what to stratify by is the label, the rarest of several, or whether a question
+            has an answer; numbers are not. And what keeps rows together beside equal texts.
         fractions: Shares of train, validation and test. A split with the share 0 is left out.
         seed: Chooses the split.
 
@@ -120,20 +123,24 @@ def _cut(table: Table, columns: Columns, shares: Mapping[str, float], seed: int)
     if seed < 0:
         raise UserError(f"the seed of the split is {seed}", where="data.split_seed", fix="choose 0 or more")
     rng = np.random.default_rng(np.random.SeedSequence([seed, _RANDOM_STREAM]))
-    groups = group_texts({"all": table}, columns).of["all"]
+    groups = kept_together(table, columns)
     labels = stratum_codes(table, columns)
     # Rows without a label are one more class, and so are all rows where there is no label column.
     codes, classes = labels.of["all"] + 1, len(labels.labels) + 1
     assignment = _assign(groups, codes, classes, np.array([*shares.values()]), rng)
     del groups, labels, codes
-    parameters = {"fractions": list(shares.values()), "seed": seed}
+    parameters: dict[str, object] = {"fractions": list(shares.values()), "seed": seed}
+    apart = "too few different texts"
+    if columns.group is not None:
+        parameters["group"] = columns.group
+        apart = f"too few different values of {columns.group!r}, whose rows stay together,"
     tables = {}
     for number, name in enumerate(shares):
         rows = np.flatnonzero(assignment == number)
         if not len(rows):
             raise UserError(
                 f"the {len(table):,} rows leave none for {name}: too few rows per class, "
-                "or too few different texts, to reach every split",
+                f"or {apart} to reach every split",
                 where=table.source,
                 fix="add rows, merge small classes, or give the splits as files of their own (--validation, --test)",
             )

@@ -46,7 +46,7 @@ class BadRow:
 
     Attributes:
         row: 0-based data row.
-        line: 1-based line of the file (Excel: row of the sheet) it starts on.
+        line: 1-based line of the file (Excel: row of the sheet) it starts on; 0 where that is not known.
         reason: What is wrong with it.
     """
 

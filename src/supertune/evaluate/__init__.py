@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from supertune.contracts import Outcome, Score
+from supertune.contracts import FloatArray, Outcome, Score
 from supertune.errors import UserError
 from supertune.evaluate.baselines import MajorityBaseline, TfidfBaseline
 from supertune.evaluate.calibration import ReliabilityBin, reliability
@@ -31,6 +31,7 @@ from supertune.evaluate.pictures import (
     reliability_chart,
     worst_errors,
 )
+from supertune.evaluate.questions import SentenceBaseline, verdict_on_answers
 from supertune.evaluate.registry import METRICS
 from supertune.evaluate.sets import (
     LabelShares,
@@ -53,6 +54,7 @@ __all__ = [
     "Metric",
     "ReliabilityBin",
     "Resampling",
+    "SentenceBaseline",
     "TfidfBaseline",
     "TfidfLabels",
     "TfidfRidge",
@@ -72,9 +74,11 @@ __all__ = [
     "paired_difference",
     "reliability",
     "reliability_chart",
+    "row_values",
     "score",
     "truth_and_answers",
     "verdict",
+    "verdict_on_answers",
     "verdict_on_numbers",
     "verdict_on_sets",
     "worst_errors",
@@ -131,6 +135,19 @@ def estimate(outcome: Outcome, metric: str) -> float:
     if metric not in measured.scores:
         raise UserError(f"the metric {metric!r} is not one number for these rows", fix="choose another")
     return measured.scores[metric].value
+
+
+def row_values(outcome: Outcome, metric: str) -> FloatArray:
+    """Float64 (rows,): what each row adds to a metric that is their mean.
+
+    Raises:
+        UserError: The name is unknown, or the metric is no such mean for these rows.
+    """
+    entry = _metric(metric, outcome.answers)
+    check_outcome(outcome)
+    if entry.from_rows is None:
+        raise UserError(f"the metric {metric!r} is no mean over rows", fix="choose another")
+    return entry.from_rows(outcome)
 
 
 def paired_difference(a: Outcome, b: Outcome, metric: str, *, seed: int = 0, resamples: int = 2000) -> Score:

@@ -17,7 +17,7 @@ from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
-from supertune.tasks import TASKS, RegressionTask, token_lengths
+from supertune.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,18 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
         labelled[split], unlabelled = set_aside_unlabelled(table, *columns.labels)
         if len(unlabelled):
             console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
+    task = TASKS[config.task.name].built(columns, config.task.model_dump())
     if columns.answers == "numbers":
         # Words among numbers are no finding: training cannot begin with them.
-        task = RegressionTask(columns)
         task.fit_state(next(iter(labelled.values())))
         for table in labelled.values():
-            task.numbers(table)
+            task.targets(table)
     language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
     source = find_model(config, language)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
     lengths: Mapping[str, IntArray] = {
-        split: np.concatenate([np.zeros(0, np.int64), *token_lengths(table, columns, tokenizer)])
+        split: np.concatenate([np.zeros(0, np.int64), *task.token_lengths(table, tokenizer, max_length)])
         for split, table in labelled.items()
     }
     console.heading(f"Gate (cut at {max_length} tokens of {source.name})")

@@ -26,7 +26,8 @@ class BestEpoch:
         metric: Name of the score.
         patience: Epochs without a better score before it asks to stop; 0 for never.
         higher_is_better: Which way the score is better.
-        tie_breaker: What tells equal scores apart; less is better.
+        tie_breaker: What tells equal scores apart.
+        less_is_better: Which way that is better.
 
     Attributes:
         epoch: 1-based best epoch so far; 0 before the first.
@@ -42,8 +43,10 @@ class BestEpoch:
         *,
         higher_is_better: bool = True,
         tie_breaker: str = "log_loss",
+        less_is_better: bool = True,
     ) -> None:
         self.metric, self._tie_breaker = metric, tie_breaker
+        self._tie_sign = 1 if less_is_better else -1
         self.epoch = 0
         self._sign = 1 if higher_is_better else -1
         self.score = -self._sign * float("inf")
@@ -56,7 +59,8 @@ class BestEpoch:
         """Compare each ``validation`` event with the best so far."""
         if event.event != "validation":
             return
-        epoch, score, loss = event.values["epoch"], event.values[self.metric], event.values[self._tie_breaker]
+        epoch, score = event.values["epoch"], event.values[self.metric]
+        loss = self._tie_sign * event.values[self._tie_breaker]
         # Where the metric does not exist (all true numbers of these rows are the same), the loss alone decides.
         rank = self._sign * score if math.isfinite(score) else -math.inf
         best = self._sign * self.score if math.isfinite(self.score) else -math.inf

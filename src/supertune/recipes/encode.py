@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.tasks import TASKS, tokenizer_fingerprint, with_targets
+from supertune.tasks import TASKS, tokenizer_fingerprint
 from supertune.train import take
 
 if TYPE_CHECKING:
@@ -32,10 +34,21 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     Raises:
         UserError: There is nothing to learn from them.
     """
-    task, learned = TASKS[start.config.task.name](rows.columns), rows.splits["train"]
-    task.fit_state(learned)
+    task = TASKS[start.config.task.name].built(rows.columns, start.config.task.model_dump())
+    learned = rows.splits["train"]
+    with _in_file(learned):
+        task.fit_state(learned)
     kind_of(task).check_metric(task, start.config.evaluate.metric)
     return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
+
+
+@contextmanager
+def _in_file(table: Table) -> Iterator[None]:
+    """Add the file to what is wrong with a table's rows: a task does not know it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
 
 
 def encode_labelled(
@@ -60,14 +73,12 @@ def encode_labelled(
     Raises:
         UserError: A row has a label that was not learned; names the file, which the task does not know.
     """
-    try:
+    with _in_file(table):
         targets = task.targets(table)
-    except UserError as error:
-        raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
     tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
     if tokens is None:
         tokens = task.encode(table, tokenizer, max_length, labelled=False, progress=progress)
-    return with_targets(tokens, targets)
+    return task.with_targets(replace(tokens, table=table), targets)
 
 
 def _kept_tokens(
@@ -82,8 +93,7 @@ def _kept_tokens(
     texts, characters = texts_fingerprint(table, task.columns.text)
     if characters < CACHED_CHARACTERS:
         return None
-    pairs = [task.columns.pair, task.columns.symmetric]
-    settings = json.dumps([task.name, *pairs, max_length, texts, tokenizer_fingerprint(tokenizer)])
+    settings = json.dumps([task.name, *task.token_settings, max_length, texts, tokenizer_fingerprint(tokenizer)])
     key = sha256_bytes(settings.encode())
 
     def pieces() -> Iterator[Features]:
@@ -117,6 +127,9 @@ def encode_splits(start: Start, task: Task, rows: LoadedRows, console: Console) 
             )
             done += len(table)
             bar(done)
+    for split, encoded in features.items():
+        for remark in kind_of(task).remarks(task, encoded):
+            console.warn(f"{split}: {remark}")
     return features
 
 

@@ -20,7 +20,7 @@ from supertune.recipes.check import GateReport, check_allowed, check_metric
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
-from supertune.recipes.start import Start, check_strategy
+from supertune.recipes.start import Start, check_strategy, check_task
 from supertune.train import Position, take, train
 
 _PROBED_BATCHES = 6
@@ -99,6 +99,7 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     """
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    check_task(config)
     kind_of(config.task.name).check(config.train)
     check_strategy(config)
     prepared = prepare(config, data, console)

@@ -15,7 +15,6 @@ from supertune.console import Console
 from supertune.contracts import Event, Features, ReadsLabels, Task
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
-from supertune.recipes.calibrate import calibrated
 from supertune.recipes.check import check_allowed, check_metric
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.measure import measure
@@ -27,7 +26,7 @@ from supertune.recipes.read_labels import read_labels
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
-from supertune.recipes.start import Start, check_strategy, located
+from supertune.recipes.start import Start, check_strategy, check_task, located
 from supertune.recipes.story import Story, write_story
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
@@ -60,6 +59,7 @@ def fit(
     console = console or Console(quiet=True)
     check_allowed(config.data.allow)
     check_metric(config.evaluate.metric, config.task.name)
+    check_task(config)
     kind_of(config.task.name).check(config.train)
     check_trackers(config.train.trackers)
     check_strategy(config)
@@ -96,7 +96,7 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         trained = learn(start, task, learned, checkpoints=store.checkpoints_folder, record=record, console=console)
         record.training_is_over()
         note_training(store, trained)
-        task = calibrated(start, task, trained.best.model, learned)
+        task = trained.best.task
         clock.lap("train")
         saved = save_and_reload(store, start, task, prepared.features, trained)
         clock.lap("save")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ import numpy as np
 
 from supertune.config import Config
 from supertune.console import Console
+from supertune.contracts import Columns
+from supertune.data import Table
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
-from supertune.tasks import parts_pairs
+from supertune.tasks import TASKS, parts_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -29,12 +32,14 @@ class InspectedRow:
         pieces: Token pieces in order, as text; special tokens too.
         kept: How many of them the model sees.
         label: The row's label, if it has one.
+        pointed: Which pieces the model learns to point to.
     """
 
     row: int
     pieces: tuple[str, ...]
     kept: int
     label: object = None
+    pointed: range = range(0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ class Inspection:
     rows: tuple[InspectedRow, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """The shape of ``inspect --json``. A classifier's loss is on the label, so no piece carries any."""
+        """The shape of ``inspect --json``. A classifier's loss is on the label, so no piece carries any.
+
+        Where a part of the text is the answer, its pieces do.
+        """
         return {
             "model": self.model,
             "max_length": self.max_length,
@@ -60,7 +68,10 @@ class Inspection:
                 {
                     "row": row.row,
                     "label": row.label,
-                    "pieces": [{"text": piece, "loss": False} for piece in row.pieces[: row.kept]],
+                    "pieces": [
+                        {"text": piece, "loss": place in row.pointed}
+                        for place, piece in enumerate(row.pieces[: row.kept])
+                    ],
                     "truncated": row.kept < len(row.pieces),
                     "cut": list(row.pieces[row.kept :]),
                 }
@@ -82,7 +93,8 @@ class Inspection:
             screen.print(f"row {row.row}{label}: {row.kept} tokens{said}", style="bold", markup=False)
             line = Text()
             for index, piece in enumerate(row.pieces[: row.kept]):
-                line.append(piece, style="on grey23" if index % 2 else "on grey11").append(" ")
+                shade = "on green" if index in row.pointed else "on grey23" if index % 2 else "on grey11"
+                line.append(piece, style=shade).append(" ")
             if cut:
                 line.append(f"[cut: {' '.join(row.pieces[row.kept :])}]", style="red strike")
             screen.print(line)
@@ -102,6 +114,8 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
     first = table.select(np.arange(min(rows, len(table))), step="head")
+    if columns.answers == "answers":
+        return Inspection(source.name, max_length, tuple(_windows(config, columns, first, tokenizer, max_length)))
     labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
     apart = columns.pair and parts_pairs(tokenizer)
     sides = [first.texts((name,)) for name in columns.text] if apart else [first.texts(columns.text)]
@@ -110,6 +124,25 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
         seen, cut = _pieces(texts, tokenizer, max_length)
         inspected.append(InspectedRow(int(number), (*seen, *cut), len(seen), label))
     return Inspection(source.name, max_length, tuple(inspected))
+
+
+def _windows(
+    config: Config, columns: Columns, table: Table, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Iterator[InspectedRow]:
+    """A line for each window over a row's text, with the pieces of the answer that it holds whole."""
+    features = TASKS[config.task.name].built(columns, config.task.model_dump()).encode(table, tokenizer, max_length)
+    contexts = list(table.texts(columns.text[1:]))
+    labels = table.column(columns.label) if columns.label in table.column_names else [None] * len(table)
+    for item, row in enumerate(features.rows.tolist()):
+        part = slice(features.offsets[item], features.offsets[item + 1])
+        ids, begins, ends = (features.tokens[name][part].tolist() for name in ("input_ids", "begins", "ends"))
+        pieces = tuple(
+            contexts[row][begin:end] if end > begin else token
+            for token, begin, end in zip(tokenizer.convert_ids_to_tokens(ids), begins, ends, strict=True)
+        )
+        first, last = features.targets["labels"][item].tolist() if features.targets else (0, 0)
+        pointed = range(first, last + 1) if first > 0 else range(0)
+        yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), labels[row], pointed)
 
 
 def _pieces(texts: tuple[str, ...], tokenizer: PreTrainedTokenizerBase, most: int) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supertune.console import Console
+from supertune.contracts import Task
 from supertune.errors import SupertuneError, UserError
 from supertune.files import explained, write_text
 from supertune.recipes.kinds import kind_of
@@ -49,9 +50,9 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
             where=str(run),
             fix=f"use it as it is; what can be merged is {can}",
         )
-    before = _logits(saved.model, saved.max_length)
+    before = _outputs(saved.task, saved.model, saved.max_length)
     merged = strategy.merge(saved.model)
-    difference = float((_logits(merged, saved.max_length) - before).abs().max())
+    difference = float((_outputs(saved.task, merged, saved.max_length) - before).abs().max())
     if not difference <= _TOLERANCE:
         raise SupertuneError(f"the merged model differs by {difference:g} in its outputs; please report this")
     write_whole(merged, saved, out)
@@ -59,14 +60,13 @@ def merge_run(run: Path, out: Path, *, console: Console) -> dict[str, Any]:
     if card.exists():
         lines = STRATEGIES["full"]().load_lines(saved.task.head().auto_class)
         why = f"A {strategy.name} adapter is merged into the weights here: this is a whole model."
-        usage = kind_of(saved.task).described(saved.task).usage
-        code = usage_code(lines, usage, saved.max_length, saved.task.columns)
+        code = usage_code(lines, kind_of(saved.task).described(saved.task), saved.max_length, saved.task.columns)
         write_text(out / "README.md", recoded_card(card.read_text(encoding="utf-8"), code, why))
     console.say(f"whole model: {out} (outputs within {difference:.1e} of the adapter's)")
     return {"run": str(run), "out": str(out), "strategy": strategy.name, "max_difference": difference}
 
 
-def _logits(model: torch.nn.Module, max_length: int) -> torch.Tensor:
+def _outputs(task: Task, model: torch.nn.Module, max_length: int) -> torch.Tensor:
     """Of random tokens: what is compared is arithmetic, not meaning."""
     import torch
 
@@ -74,5 +74,4 @@ def _logits(model: torch.nn.Module, max_length: int) -> torch.Tensor:
     known: Any = model.get_input_embeddings()  # type: ignore[operator]
     ids = torch.randint(0, known.num_embeddings, (_TEXTS, min(_TOKENS, max_length)), generator=generator)
     with torch.inference_mode():
-        logits: torch.Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-    return logits
+        return task.forward(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})

@@ -66,7 +66,7 @@ def read_labels(
     if "validation" in features:
         score = _score(start, task, model, features["validation"], metric)
         console.say(f"  validation {metric} {score:.3f}")
-    trained = Trained(model, 0, 0, 0, score, metric, time.monotonic() - begun, seed)
+    trained = Trained(model, task, 0, 0, 0, score, metric, time.monotonic() - begun, seed)
     return TrainedSeeds(trained, (SeedResult(seed, score, 0, 0, degenerate=False),), 0)
 
 
@@ -75,7 +75,7 @@ def _score(start: Start, task: Task, model: PreTrainedModel, features: Features,
     outputs = predict_outputs(
         model,
         features,
-        task.forward,
+        task.answering,
         batch_size=start.config.evaluate.batch_size,
         padding=padding,
     )

@@ -13,6 +13,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "majority": "most frequent label",
         "mean": "mean of the training rows",
         "tfidf": "TF-IDF and a linear model",
+        "sentence": "the sentence most like the question",
         "no_text": "The texts were left out on request.",
         "row": "row",
         "leaked": "Without the {count} rows that also stand in another split, {metric} is {value:.3f} "
@@ -22,6 +23,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "majority": "最常见的标签",
         "mean": "训练数据的平均值",
         "tfidf": "TF-IDF + 线性模型",
+        "sentence": "与问题最相似的句子",
         "no_text": "按要求未写入文本。",
         "row": "行",
         "leaked": "去掉同时出现在其他划分中的 {count} 行后，{metric} 为 {value:.3f} "

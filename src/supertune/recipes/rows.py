@@ -115,10 +115,16 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
             where="task.symmetric",
             fix="name both texts: --pair --text one --text other",
         )
-    columns = replace(columns, symmetric=config.task.symmetric)
+    columns = replace(columns, symmetric=config.task.symmetric, group=config.data.group or columns.group)
     for announcement in columns.announcements:
         console.say(f"  {announcement}")
     wanted = [*columns.text, *(columns.labels if need_label else ())]
+    if columns.group is not None and columns.group not in first.column_names:
+        raise UserError(
+            f"has no column {columns.group!r}, whose rows are to stay together",
+            where=f"{first.source}, data.group",
+            fix=f"its columns are {', '.join(map(repr, first.column_names))}",
+        )
     for table in tables.values():
         for name in wanted:
             if name not in table.column_names:
@@ -214,8 +220,9 @@ def _split(
     if "all" in given:
         splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
-        by = "seed" if columns.answers == "numbers" or not columns.labels else "label and seed"
-        return splits, (f"split by {by} {seed}: {sizes}",)
+        by = "seed" if columns.answers in ("numbers", "answers") or not columns.labels else "label and seed"
+        together = f", rows of one {columns.group!r} together" if columns.group is not None else ""
+        return splits, (f"split by {by} {seed}{together}: {sizes}",)
     completed = complete_splits(given, columns, fractions=fractions, seed=seed)
     return dict(completed.tables), completed.announcements
 

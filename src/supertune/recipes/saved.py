@@ -51,10 +51,10 @@ class SavedModel:
     strategy: Strategy
 
     def outputs(self, features: Features, batch_size: int = 64, **options: Any) -> NDArray[Any]:
-        """Raw outputs of every item, float32 (items, …)."""
+        """What the task keeps of every item to answer by, float32 (items, …)."""
         padding = {"input_ids": int(self.tokenizer.pad_token_id or 0)}
         outputs: NDArray[Any] = predict_outputs(
-            self.model, features, self.task.forward, batch_size=batch_size, padding=padding, **options
+            self.model, features, self.task.answering, batch_size=batch_size, padding=padding, **options
         )
         return outputs
 
@@ -170,7 +170,7 @@ def _base(base: Mapping[str, str], folder: Path) -> ModelSource:
 
 
 def reload_check(model: PreTrainedModel, saved: SavedModel, features: Features) -> dict[str, Any]:
-    """Compare the trained model with the one read back, on the first 64 rows, both in 32 bits.
+    """Compare the trained model with the one read back, on the first 64 items, both in 32 bits.
 
     Returns:
         ``rows``, ``max_difference`` of the logits, and ``tolerance``, for the manifest.
@@ -182,8 +182,12 @@ def reload_check(model: PreTrainedModel, saved: SavedModel, features: Features) 
 
     some = take(features, np.arange(min(_CHECKED_ROWS, len(features))))
     padding = {"input_ids": int(saved.tokenizer.pad_token_id or 0)}
-    trained = predict_outputs(model.cpu(), some, saved.task.forward, batch_size=_CHECKED_ROWS, padding=padding)
-    difference = float(np.abs(trained - saved.outputs(some, _CHECKED_ROWS)).max(initial=0.0))
+    # In one batch, since raw outputs may be as long as its longest text.
+    trained, reloaded = (
+        predict_outputs(opened, some, saved.task.forward, batch_size=_CHECKED_ROWS, padding=padding)
+        for opened in (model.cpu(), saved.model)
+    )
+    difference = float(np.abs(trained - reloaded).max(initial=0.0))
     if not difference <= _TOLERANCE:
         raise SupertuneError(
             f"the saved model differs from the trained one by {difference:g} in its outputs; please report this"

@@ -143,14 +143,38 @@ def default_rate(strategy: Strategy, optimizer: str) -> float:
     return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
 
 
-def check_strategy(config: Config) -> None:
-    """Check the settings of the strategy before any work is done.
+def check_task(config: Config) -> None:
+    """Check the settings of the task before any work is done.
 
     Raises:
         UserError: A setting means nothing for it.
     """
+    asks = TASKS[config.task.name].answers == "answers"
+    others = {"task.stride", "task.longest_answer", "task.n_best"} if not asks else {"task.symmetric", "data.separator"}
+    for key in sorted(others):
+        section, _, name = key.partition(".")
+        if getattr(getattr(config, section), name):
+            raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
+    if asks and config.data.pair is False:
+        raise UserError("a question and its text are always two texts", where="data.pair", fix="leave it out")
+
+
+def check_strategy(config: Config) -> None:
+    """Check the settings of the strategy before any work is done.
+
+    Raises:
+        UserError: A setting means nothing for it, or the strategy is not for the task.
+    """
     if config.strategy.name != "auto":
-        chosen_strategy(config)
+        strategy = chosen_strategy(config)
+        if TASKS[config.task.name].answers == "answers" and (strategy.own_head or strategy.extra_tokens):
+            raise UserError(
+                f"{strategy.name} answers for a text as a whole, and {config.task.name} for each of its tokens"
+                if strategy.own_head
+                else f"{strategy.name} puts tokens before the text that an answer could be found in",
+                where="strategy.name",
+                fix="--strategy full, or of those that learn few weights lora, dora, adapter, ia3, bitfit or layernorm",
+            )
         return
     for key in config.strategy.model_dump(exclude={"name"}, exclude_defaults=True):
         raise UserError(
@@ -333,6 +357,7 @@ def settle(
         "data.label": rows.columns.label if len(rows.columns.labels) == 1 else list(rows.columns.labels),
         "data.pair": rows.columns.pair,
         "data.separator": rows.columns.separator,
+        "data.group": rows.columns.group,
         "data.split": list(rows.shares),
         "model.name": source.name,
         "model.max_length": max_length,
@@ -341,6 +366,8 @@ def settle(
         "train.device": str(device),
         "train.precision": precision,
     }
+    task = TASKS[config.task.name].built(rows.columns, config.task.model_dump())
+    values |= {f"task.{name}": value for name, value in task.configured().items()}
     if train.embeddings == "auto":
         # 32 bits by choice ask for exactness, not for want of bfloat16.
         values["train.embeddings"] = "dense" if train.precision == "fp32" else "rows"

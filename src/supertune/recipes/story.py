@@ -10,7 +10,7 @@ from typing import Any, Literal
 from supertune.contracts import Columns, Features, ReadsLabels, Score, Section, Task
 from supertune.files import write_text
 from supertune.recipes.check import GateReport
-from supertune.recipes.kinds import AnswerKind, kind_of
+from supertune.recipes.kinds import AnswerKind, Described, kind_of
 from supertune.recipes.measured import Measurement
 from supertune.recipes.results import named_baselines
 from supertune.recipes.rows import LoadedRows
@@ -152,7 +152,7 @@ def _card(story: Story, said: str) -> ModelCard:
         split=story.measured.final_split,
         scores=story.scores,
         transformers_code=_plain_code(story),
-        supertune_code=_supertune_code(pair=story.task.columns.pair),
+        supertune_code=_supertune_code(_examples(described) if story.task.columns.pair else None),
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
         provenance={"model": source.provenance, "sha256": source.sha256, "licence": source.license},
@@ -189,21 +189,28 @@ def _plain_code(story: Story) -> str:
     base = f"base = {json.dumps(str(source.folder) if source.origin == 'folder' else source.name)}\n"
     if source.origin == "embedded":
         base = f'from supertune.models import resolve\n\nbase = resolve("{source.name}").folder  # or a copy of it\n'
-    usage = story.kind.described(story.task).usage
-    return usage_code((base if strategy.adapter else "") + lines, usage, start.max_length, story.task.columns)
+    described = story.kind.described(story.task)
+    return usage_code((base if strategy.adapter else "") + lines, described, start.max_length, story.task.columns)
 
 
-def usage_code(lines: str, usage: str, max_length: int, columns: Columns) -> str:
+def _examples(described: Described) -> tuple[str, str]:
+    return described.examples or ("one text", "what it is compared with")
+
+
+def usage_code(lines: str, described: Described, max_length: int, columns: Columns) -> str:
     """Python lines that open a model and ask it.
 
     Args:
         lines: What makes ``tokenizer`` and ``model``.
-        usage: What asks ``model`` about ``batch``.
+        described: What asks ``model`` about ``batch``, and what to ask.
         max_length: Tokens per text.
         columns: Whether it compares two texts, and in both orders.
     """
+    usage = described.usage
     texts = 'texts = ["one text", "another text"]'
-    if columns.pair:
+    if columns.pair and described.examples:
+        texts = "texts = [{}]\nothers = [{}]".format(*map(json.dumps, described.examples))
+    elif columns.pair:
         texts += '\nothers = ["what it is compared with", "what the other is compared with"]'
     how = f'truncation=True, max_length={max_length}, padding=True, return_tensors="pt")'
     given = "texts, others" if columns.pair else "texts"
@@ -219,8 +226,8 @@ import torch
 {usage}"""
 
 
-def _supertune_code(*, pair: bool) -> str:
-    asked = '[("one text", "what it is compared with")]' if pair else '["one text", "another text"]'
+def _supertune_code(pair: tuple[str, str] | None) -> str:
+    asked = "[({}, {})]".format(*map(json.dumps, pair)) if pair else '["one text", "another text"]'
     return f"""\
 import supertune
 

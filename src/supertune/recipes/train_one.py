@@ -45,6 +45,7 @@ class Trained:
 
     Attributes:
         model: With the weights of the best epoch, in evaluation mode.
+        task: With thresholds chosen on the validation rows, where it has any.
         steps: Optimizer steps taken.
         examples_seen: Training rows gone through, repeats counted.
         best_epoch: 1-based epoch whose validation score was the best.
@@ -56,6 +57,7 @@ class Trained:
     """
 
     model: PreTrainedModel
+    task: Task
     steps: int
     examples_seen: int
     best_epoch: int
@@ -101,6 +103,7 @@ def train_one(
         settings.patience,
         higher_is_better=METRICS[task.answers][metric].higher_is_better,
         tie_breaker=kind_of(task).tie_breaker,
+        less_is_better=not METRICS[task.answers][kind_of(task).tie_breaker].higher_is_better,
     )
     begun = time.monotonic()
     training = with_frozen(training, task, checkpoints, evaluation.batch_size, console)
@@ -138,11 +141,13 @@ def train_one(
         raise KeyboardInterrupt
     # Without validation rows the last weights are kept, or their average.
     training.learner.load_weights(best.weights or training.learner.weights())
-    degenerate = "validation" in features and kind_of(task).learned_nothing(
-        outcome_of(training, task, evaluation), training.features["train"]
-    )
+    degenerate = False
+    if "validation" in features:
+        task, outcome = judged(training, task, evaluation)
+        degenerate = kind_of(task).learned_nothing(outcome, training.features["train"])
     return Trained(
         training.finish(),
+        task,
         position.step,
         position.examples,
         best.epoch or training.plan.epochs,
@@ -273,22 +278,23 @@ def _opening(saved: _Saved, checkpoints: Path, console: Console) -> list[Event]:
     return [Event("resumed", step, {**facts, "checkpoint": checkpoint.path.name})]
 
 
-def outcome_of(training: Training, task: Task, evaluation: EvaluateConfig) -> Outcome:
-    """What the model says about the validation rows now."""
+def judged(training: Training, task: Task, evaluation: EvaluateConfig) -> tuple[Task, Outcome]:
+    """What the model says about the validation rows now, and the task with thresholds that suit it."""
     features = training.features["validation"]
     with training.learner.evaluating():
         training.settle()
         outputs = predict_outputs(
             training.model,
             features,
-            training.recalling(task.forward),
+            training.recalling(task.answering),
             batch_size=evaluation.batch_size,
             padding=training.plan.padding,
         )
-    return task.calibrated(outputs, features).outcome(outputs, features)
+    task = task.calibrated(outputs, features)
+    return task, task.outcome(outputs, features)
 
 
 def validate(training: Training, task: Task, metric: str, evaluation: EvaluateConfig) -> dict[str, float]:
     """The scores that a ``validation`` event carries."""
-    outcome = outcome_of(training, task, evaluation)
+    _, outcome = judged(training, task, evaluation)
     return {name: estimate(outcome, name) for name in dict.fromkeys((*kind_of(task).told, metric))}

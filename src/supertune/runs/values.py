@@ -77,14 +77,15 @@ def prediction_row(
         without: Columns to leave out (the texts, under ``--no-text``).
 
     Returns:
-        The columns, ``prediction``, ``scores`` (classifiers only) and ``row``. An added name that the user's
-        columns hold already gets the prefix ``supertune_``, again until it is free; whether a column is left
-        out does not change the names.
+        The columns, ``prediction``, ``scores`` (classifiers only), what `Prediction.more` says and ``row``. An added
+        name that the user's columns hold already gets the prefix ``supertune_``, again until it is free; whether a
+        column is left out does not change the names.
     """
     line = {name: json_value(value) for name, value in row.items() if name not in without}
     added: dict[str, object] = {"prediction": prediction.prediction}
     if prediction.scores is not None:
         added["scores"] = prediction.scores
+    added |= prediction.more
     added["row"] = row_number
     for name, value in added.items():
         line[free_name(name, row)] = json_value(value)

@@ -7,16 +7,17 @@ from typing import Any
 
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
+from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
-from supertune.tasks.text import with_targets
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
-TASKS: Mapping[str, type[ClassificationTask] | type[MultilabelTask] | type[RegressionTask]] = {
+TASKS: Mapping[str, type[ClassificationTask] | type[MultilabelTask] | type[RegressionTask] | type[ExtractiveQaTask]] = {
     "classification": ClassificationTask,
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
+    "extractive-qa": ExtractiveQaTask,
 }
 
 
@@ -30,6 +31,7 @@ __all__ = [
     "UNLABELLED",
     "ClassificationTask",
     "Cut",
+    "ExtractiveQaTask",
     "MultilabelTask",
     "RegressionTask",
     "chosen_cut",
@@ -39,5 +41,4 @@ __all__ = [
     "task_from_state",
     "token_lengths",
     "tokenizer_fingerprint",
-    "with_targets",
 ]

@@ -38,7 +38,6 @@ class MultilabelTask(TextTask):
 
     name = "multilabel"
     answers = "sets"
-    calibrates = True
     primary_metric = "f1_micro"
     headline = ("f1_micro", "f1_macro", "precision_micro", "recall_micro", "subset_accuracy", "label_ranking")
 

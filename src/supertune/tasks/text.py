@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import Columns, Features, IntArray, Rows, model_inputs
-from supertune.tasks.tokenise import joined, token_batches
+from supertune.tasks.tokenise import joined, token_batches, token_lengths
 
 if TYPE_CHECKING:
     import torch
@@ -27,11 +27,18 @@ class TextTask:
         criterion: (outputs float (items, …), targets (items, …)) → (summed loss, items); only training needs it.
     """
 
-    calibrates = False
-
     def __init__(self, columns: Columns, criterion: Criterion | None = None) -> None:
         self.columns = columns
         self._criterion = criterion
+
+    @classmethod
+    def built(cls, columns: Columns, settings: Mapping[str, Any]) -> Self:
+        """The task for some columns, as the configuration's section ``task`` has it."""
+        return cls(columns)
+
+    def configured(self) -> dict[str, object]:
+        """What the configuration may leave open, as it is used."""
+        return {}
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """What is to be learned of each row; empty where the label column is missing."""
@@ -40,6 +47,19 @@ class TextTask:
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
         """Token ids of the text columns, cut to ``max_length``; targets are left out. See `tokenise.token_batches`."""
         return token_batches(rows, self.columns, tokenizer, max_length)
+
+    @property
+    def token_settings(self) -> Sequence[object]:
+        """Whether there are two texts, and both orders of them."""
+        return [self.columns.pair, self.columns.symmetric]
+
+    def token_lengths(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[IntArray]:
+        """See `tokenise.token_lengths`."""
+        return token_lengths(rows, self.columns, tokenizer)
+
+    def with_targets(self, tokens: Features, targets: Mapping[str, NDArray[Any]]) -> Features:
+        """What is to be learned of the row that each item comes from."""
+        return replace(tokens, targets={name: values[tokens.rows] for name, values in targets.items()})
 
     def encode(
         self,
@@ -64,35 +84,30 @@ class TextTask:
         """
         # What is wrong with them is told before anything is tokenised.
         targets = self.targets(rows) if labelled else {}
-        return with_targets(joined(self.token_batches(rows, tokenizer, max_length), progress), targets)
+        tokens = joined(self.token_batches(rows, tokenizer, max_length), progress)
+        return self.with_targets(replace(tokens, table=rows), targets)
 
     def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Raw outputs, float (items, …)."""
         outputs: torch.Tensor = model(**model_inputs(batch)).logits
         return outputs
 
+    def answering(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Raw outputs: they are few."""
+        return self.forward(model, batch)
+
+    def calibrated(self, outputs: NDArray[Any], features: Features) -> Self:
+        """There is no threshold."""
+        return self
+
     def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the outputs and the number of items, in 32 bits."""
         assert self._criterion is not None
         return self._criterion(outputs.float(), batch["labels"])
 
-    def calibrated(self, outputs: NDArray[Any], features: Features) -> Self:
-        """The same task: nothing is cut by thresholds."""
-        return self
-
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the batch and the number of its items."""
         return self.criterion(self.forward(model, batch), batch)
-
-
-def with_targets(tokens: Features, targets: Mapping[str, NDArray[Any]]) -> Features:
-    """Tokens with what is to be learned of the row that each item comes from.
-
-    Args:
-        tokens: Items that point to rows.
-        targets: By row.
-    """
-    return replace(tokens, targets={name: values[tokens.rows] for name, values in targets.items()})
 
 
 def by_row(outputs: NDArray[Any], features: Features) -> tuple[NDArray[Any], IntArray]:

@@ -60,7 +60,7 @@ def token_batches(
     tokenise = _tokeniser(columns, tokenizer)
     orders = 2 if columns.symmetric else 1
     start = 0
-    for texts in _portions(rows, columns):
+    for texts in text_portions(rows, columns):
         both = [order for pair in texts for order in (pair, pair[::-1])] if columns.symmetric else texts
         found = tokenise(both, max_length)
         yield Features(
@@ -76,7 +76,7 @@ def token_batches(
 def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase) -> Iterator[IntArray]:
     """Number of tokens of each row's text or pair, special tokens included, nothing cut; one array per batch."""
     tokenise = _tokeniser(columns, tokenizer)
-    for texts in _portions(rows, columns):
+    for texts in text_portions(rows, columns):
         yield tokenise(texts, None).full_lengths
 
 
@@ -131,7 +131,7 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     return sha256_bytes(json.dumps(settings).encode(), tokenizer.backend_tokenizer.to_str().encode())
 
 
-def _portions(rows: Rows, columns: Columns) -> Iterator[list[tuple[str, ...]]]:
+def text_portions(rows: Rows, columns: Columns) -> Iterator[list[tuple[str, ...]]]:
     """The rows' texts in lists of at most 1,024, and of about a million characters unless one text has more."""
     portion: list[tuple[str, ...]] = []
     characters = 0

@@ -26,6 +26,7 @@ from supertune.train.losses import (
     by_similarity,
     cosine_pairs,
     cross_entropy,
+    pointing,
     supervised_contrastive,
 )
 from supertune.train.memory import activation_bytes, available_bytes, out_of_memory, pieces_that_fit
@@ -106,6 +107,7 @@ __all__ = [
     "out_of_memory",
     "pieces_that_fit",
     "plain_descent",
+    "pointing",
     "predict_outputs",
     "pretrained_weights",
     "r_drop",

@@ -130,4 +130,5 @@ def take(features: Features, items: IntArray) -> Features:
         targets={name: values[items] for name, values in features.targets.items()},
         rows=features.rows[items],
         full_lengths=features.full_lengths[items],
+        table=features.table,
     )

@@ -16,6 +16,7 @@ from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
 from supertune.data.check.leakage import check_leakage, leaked_rows
 from supertune.data.check.outliers import check_outliers
+from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
 from supertune.data.check.truncation import check_truncation
 from supertune.errors import UserError
@@ -30,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "imbalance": check_imbalance,
     "rare-classes": check_rare_classes,
     "outliers": check_outliers,
+    "answers": check_answers,
     "truncation": check_truncation,
 }
 

@@ -11,6 +11,11 @@ from supertune.data.check.labels import MISSING
 from supertune.data.check.numbers import numbers_of
 from supertune.data.check.wording import counted, more_than_one_in_twenty, percent, within
 
+_WORDS = {
+    "numbers": ("numbers more than a standard deviation apart", "number"),
+    "answers": ("different answers", "list of answers"),
+}
+
 
 def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
     """Find rows whose folded text has another label elsewhere, in their own split or in another.
@@ -18,10 +23,10 @@ def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
     Numbers contradict each other where they are more than a standard deviation of the training rows apart: people who
     rate the same text hardly ever agree to the last digit.
     """
-    numbers = check_input.columns.answers == "numbers"
+    answers = check_input.columns.answers
+    numbers = answers == "numbers"
     contradictory = _texts_far_apart(check_input) if numbers else _contradictory_texts(check_input)
-    kind = "numbers more than a standard deviation apart" if numbers else "contradictory labels"
-    one = "number" if numbers else "label"
+    kind, one = _WORDS.get(answers, ("contradictory labels", "label"))
     findings = []
     for split, table in check_input.splits.items():
         rows = check_input.texts.shared(split)

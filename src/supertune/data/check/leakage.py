@@ -8,8 +8,9 @@ import numpy as np
 
 from supertune.contracts import Columns, Finding, IntArray
 from supertune.data.check.input import CheckInput
-from supertune.data.check.texts import TextGroups, group_texts
+from supertune.data.check.texts import UNIQUE, TextGroups, group_texts
 from supertune.data.check.wording import counted, more_than_one_in_twenty, percent
+from supertune.data.groups import group_codes
 from supertune.data.table import Table
 
 _SEEN_BEFORE = {"validation": ("train",), "test": ("train", "validation")}
@@ -40,6 +41,35 @@ def check_leakage(check_input: CheckInput) -> list[Finding]:
                 "scores without them stand beside the others",
             )
         )
+    return findings + _shared_groups(check_input)
+
+
+def _shared_groups(check_input: CheckInput) -> list[Finding]:
+    """Held-out rows of a group (an article, a patient) that has rows in an earlier split as well."""
+    name = check_input.columns.group
+    if name is None or not all(name in table.column_names for table in check_input.splits.values()):
+        return []
+    known: dict[object, int] = {}
+    codes = {split: group_codes(table, name, known) for split, table in check_input.splits.items()}
+    findings = []
+    for split, sources in _SEEN_BEFORE.items():
+        seen = [codes[source] for source in sources if source in codes]
+        if split not in codes or not seen:
+            continue
+        rows = np.flatnonzero((codes[split] != UNIQUE) & np.isin(codes[split], np.concatenate(seen)))
+        if len(rows):
+            have = "has" if len(rows) == 1 else "have"
+            findings.append(
+                Finding(
+                    check="leakage",
+                    severity="warning",
+                    split=split,
+                    rows=check_input.row_numbers(split, rows),
+                    message=f"{counted(len(rows), f'{split} row')} ({percent(len(rows), len(codes[split]))}) {have} a "
+                    f"{name!r} that rows learned from have as well",
+                    fix=f"give every {name!r} to one of the files, if scores are to say how it goes with new ones",
+                )
+            )
     return findings
 
 

@@ -162,7 +162,7 @@ class TableBuilder:
                 raise UserError("holds no rows", where=self.source, fix="give a file with at least one row")
             return
         count = "1 malformed row" if self.bad_count == 1 else f"{self.bad_count:,} malformed rows"
-        lines = [f"row {bad.row} (line {bad.line}): {bad.reason}" for bad in self._bad[:_SHOWN]]
+        lines = [f"{_place(bad)}: {bad.reason}" for bad in self._bad[:_SHOWN]]
         if self.bad_count > _SHOWN:
             lines.append(f"and {self.bad_count - _SHOWN:,} more")
         what = f"{count}\n    " + "\n    ".join(lines)
@@ -178,7 +178,7 @@ class TableBuilder:
         first = self._bad[0]
         return (
             f"skipped {self.bad_count:,} malformed row{'s' if self.bad_count > 1 else ''} of "
-            f"{self.rows + self.bad_count:,}, the first at row {first.row} (line {first.line}): {first.reason}",
+            f"{self.rows + self.bad_count:,}, the first at {_place(first)}: {first.reason}",
         )
 
     # ------------------------------------------------------------ types that widen
@@ -279,6 +279,10 @@ class TableBuilder:
             segment.unlink()
         writer.close()
         return sizes
+
+
+def _place(bad: BadRow) -> str:
+    return f"row {bad.row} (line {bad.line})" if bad.line else f"row {bad.row}"
 
 
 def _unstorable(record: Mapping[str, Any]) -> str | None:

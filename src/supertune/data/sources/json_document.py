@@ -1,4 +1,4 @@
-"""JSON documents: a list of objects, an object of equally long lists, or either of them under a single key."""
+"""JSON documents: a list of objects, an object of equally long lists, either of them under a single key, or SQuAD's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from supertune.data.arrays import Places
 from supertune.data.sources.building import BATCH_ROWS, TableBuilder
 from supertune.data.sources.json_lines import add_lines
+from supertune.data.sources.questions import holds_questions, question_rows
 from supertune.data.sources.strict_json import NotJSONError, StrictDecoder
 from supertune.data.sources.text import TextFile, open_text
 from supertune.data.table import Table
@@ -46,9 +47,25 @@ def read_json(path: Path, builder: TableBuilder) -> Table:
 def _read_object(path: Path, builder: TableBuilder) -> Table:
     with open_text(path, builder.source) as file:
         document = _decoded(file.lines.read(), builder.source)
+        if holds_questions(document):
+            _add_questions(document, builder)
+            return builder.finish((*file.notes, "read as questions on texts (SQuAD's form): a row for each question"))
         for start, records in _in_batches(_records(document, builder.source)):
             builder.add_records(records, Places(range(start, start + len(records))))
         return builder.finish(file.notes)
+
+
+def _add_questions(document: dict[str, Any], builder: TableBuilder) -> None:
+    records: list[dict[str, Any]] = []
+    rows: list[int] = []
+    for row, found in enumerate(question_rows(document)):
+        if isinstance(found, str):
+            builder.bad(row, 0, found)
+        else:
+            records.append(found)
+            rows.append(row)
+    for start, batch in _in_batches(records):
+        builder.add_records(batch, Places(rows[start : start + len(batch)]))
 
 
 def _decoded(text: str, source: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Kinds of answers: what depends on whether a task answers with classes, numbers or label sets, and nothing else of it.
+"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets or parts of a text alone.
 
 A kind is one file with an `AnswerKind`, and one line in `KINDS`.
 """
@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supertune.contracts import Task
+from supertune.recipes.kinds.answers import TextAnswers
 from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
 from supertune.recipes.kinds.numbers import NumberAnswers
 from supertune.recipes.kinds.sets import SetAnswers
 from supertune.tasks import TASKS
 
-KINDS: Mapping[str, AnswerKind] = {"classes": ClassAnswers(), "numbers": NumberAnswers(), "sets": SetAnswers()}
+KINDS: Mapping[str, AnswerKind] = {
+    "classes": ClassAnswers(),
+    "numbers": NumberAnswers(),
+    "sets": SetAnswers(),
+    "answers": TextAnswers(),
+}
 
 
 def kind_of(task: Task | str) -> AnswerKind:

@@ -118,6 +118,10 @@ class ClassAnswers:
         guess = np.log(np.maximum(shares, 1) / shares.sum())
         return float(estimate(outcome, "log_loss")) >= _GUESSING * float(-guess[outcome.targets].mean())
 
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """There is nothing to tell."""
+        return ()
+
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
         """What the most frequent label and TF-IDF say."""
         names = test.outcome.labels

@@ -28,6 +28,7 @@ class Described:
         pipeline_tag: The hub's name for it.
         labels: Classes or columns, in index order.
         usage: Lines that ask ``model`` about ``batch``.
+        examples: Two texts of a pair to show how it is asked; None for any.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Described:
     pipeline_tag: str
     labels: tuple[str, ...]
     usage: str
+    examples: tuple[str, str] | None = None
 
 
 class AnswerKind(Protocol):
@@ -43,7 +45,7 @@ class AnswerKind(Protocol):
     Attributes:
         loss: What ``train.loss=auto`` stands for.
         told: Metrics of the validation rows that every epoch tells, beside the one that chooses.
-        tie_breaker: The one among them by which equal scores are told apart; less is better.
+        tie_breaker: The one among them by which equal scores are told apart.
         rival: The baseline that the model is compared with in pairs.
         head_learning_rate: The least that a new head should learn at; None where the body's rate suits it.
     """
@@ -93,6 +95,10 @@ class AnswerKind(Protocol):
             outcome: The validation rows.
             learned: The training rows.
         """
+        ...
+
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """What is to be told of rows once they are tokens, one sentence each."""
         ...
 
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:

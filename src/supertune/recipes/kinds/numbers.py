@@ -127,6 +127,10 @@ class NumberAnswers:
         spread, truth = outcome.outputs.std(axis=0), outcome.targets.std(axis=0)
         return bool((truth > 0).all() and (spread < _FLAT * truth).all() and float(estimate(outcome, "r2")) < _FLAT)
 
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """There is nothing to tell."""
+        return ()
+
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
         """What the mean of the training rows and TF-IDF say."""
         texts, targets = list(train.texts(task.columns.text)), _known(task).numbers(train)

@@ -140,6 +140,10 @@ class SetAnswers:
         guess = replace(outcome, outputs=shares)
         return float(estimate(outcome, "log_loss")) >= _GUESSING * float(estimate(guess, "log_loss"))
 
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """Nothing: what texts lose is told by the gate."""
+        return ()
+
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
         """What the most frequent set of labels and TF-IDF say."""
         known = _known(task)

@@ -3,6 +3,7 @@
 from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
 from supertune.train.losses.contrastive import by_similarity, cosine_pairs, supervised_contrastive
 from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
+from supertune.train.losses.pointing import pointing
 from supertune.train.losses.regression import NUMBER_LOSSES
 from supertune.train.losses.sets import SET_LOSSES
 
@@ -15,5 +16,6 @@ __all__ = [
     "by_similarity",
     "cosine_pairs",
     "cross_entropy",
+    "pointing",
     "supervised_contrastive",
 ]

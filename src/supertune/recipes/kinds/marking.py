@@ -1,0 +1,49 @@
+"""Parts of a text pointed out where they stand."""
+
+from __future__ import annotations
+
+_AROUND = 80
+"""Characters shown before and behind what is pointed out."""
+_BETWEEN = 240
+"""Characters between two parts up to which what lies between is shown whole."""
+Part = tuple[int, int]
+
+
+def marked(text: str, truth: Part | None, given: Part | None) -> str:
+    """The text around two parts, ⟦the right one⟧ and «the one given»; what is far from both is left out.
+
+    Args:
+        text: The whole text.
+        truth: First character of the right answer and behind its last; None where there is none.
+        given: The same of the answer given.
+    """
+    signs: list[tuple[int, int, str]] = []
+    for rank, (part, opening, closing) in enumerate(((truth, "⟦", "⟧"), (given, "«", "»"))):
+        if part is not None:
+            # At the same place what closes comes before what opens, and the inner sign closes first.
+            signs += [(part[0], 2 + rank, opening), (part[1], -rank, closing)]
+    shown = _shown(len(text), [part for part in (truth, given) if part is not None])
+    written = []
+    for start, end in shown:
+        piece, place = "", start
+        for at, _, sign in sorted(signs):
+            if start <= at <= end:
+                piece += text[place:at] + sign
+                place = at
+        piece += text[place:end]
+        written.append(("" if start == 0 else "…") + piece + ("" if end == len(text) else "…"))
+    return " ".join(written)
+
+
+def _shown(length: int, parts: list[Part]) -> list[Part]:
+    """Which characters are shown: around each part, in one piece where they are close to each other."""
+    if not parts:
+        return [(0, min(length, 2 * _AROUND))]
+    around = sorted((max(0, start - _AROUND), min(length, end + _AROUND)) for start, end in parts)
+    joined = [around[0]]
+    for start, end in around[1:]:
+        if start <= joined[-1][1] + _BETWEEN:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
