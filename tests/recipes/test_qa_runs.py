@@ -8,12 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_training_choices import SETTINGS, events
 
 import supertune
+from supertune.data import Table, TokenCache, infer_columns
 from supertune.errors import GateError, UserError
+from supertune.models import load_tokenizer, resolve
+from supertune.recipes import encode
 from supertune.recipes.predict import predict_typed
+from supertune.tasks import ExtractiveQaTask
+from supertune.tasks.extractive_qa import Settings
 
 QUICK: dict[str, Any] = {
     **SETTINGS,
@@ -200,6 +206,23 @@ def test_bad_data_is_told_with_file_row_and_what_to_do(tmp_path: Path, tiny_enco
     assert "truncation" not in {found.check for found in report.findings}
     with pytest.raises(GateError, match="nowhere in the text"):
         fit(str(path), tmp_path, tiny_encoder)
+
+
+def test_windows_that_were_kept_are_those_that_would_be_made_anew(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "CACHED_CHARACTERS", 0)
+    tokenizer = load_tokenizer(resolve(str(tiny_encoder)), max_length=24)
+    rows = Table.from_rows(questions(30))
+    columns = infer_columns(rows, answers="answers")
+    wide, narrow = (ExtractiveQaTask(columns, settings=Settings(stride, 8)) for stride in (9, 3))
+    for task in (wide, wide, narrow):
+        kept = encode.encode_labelled(task, rows, tokenizer, 24, cache=TokenCache(pytest.fail))
+        anew = task.encode(rows, tokenizer, 24)
+        for name, values in (*anew.tokens.items(), *anew.targets.items()):
+            np.testing.assert_array_equal({**kept.tokens, **kept.targets}[name], values)
+        assert kept.rows.tolist() == anew.rows.tolist()
+        assert kept.table is rows
 
 
 def test_the_first_rows_are_shown_as_windows(tiny_encoder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -296,8 +297,6 @@ def outputs_of(*rows: tuple[float, list[tuple[float, int, int]]], places: int = 
 
 
 def at(features: Features, rows: Table) -> Features:
-    from dataclasses import replace
-
     return replace(features, table=rows, targets=task_for().targets(rows))
 
 
@@ -321,6 +320,15 @@ def test_answers_are_cut_out_of_the_text_with_the_next_best() -> None:
     outcome = task_for(threshold=0.0).outcome(outputs, features)
     assert list(outcome.targets) == [("film",), ()]
     assert list(outcome.outputs) == ["good film", ""]
+
+
+def test_answers_are_told_whatever_stands_in_the_column_of_answers() -> None:
+    rows = Table.from_rows([{"question": "a", "context": "good film", "answers": [{"answer": 7}]}])
+    outputs, features = outputs_of((0.0, [(1.0, 5, 9)]))
+    unlabelled = replace(features, table=rows)
+    assert task_for().decode(outputs, unlabelled)[0].prediction == "film"
+    with pytest.raises(UserError, match="row 0 has"):
+        task_for().outcome(outputs, unlabelled)
 
 
 @given(st.lists(st.tuples(st.integers(-6, 6), st.integers(0, 4), st.booleans()), min_size=1, max_size=12))

@@ -273,7 +273,8 @@ class ExtractiveQaTask(TextTask):
         words each, with the summed scores of their first and last token.
         """
         predictions = []
-        for found, asked in self._asked(outputs, features):
+        # What may stand in a column of answers is of no concern here.
+        for found, asked in self._asked(outputs, features, replace(self.columns, labels=())):
             told = _told(found, asked.context, self.settings.n_best)
             answer = told[0] if self._answers(found) else None
             more: dict[str, Any] = {"start": answer and answer["start"], "end": answer and answer["end"]}
@@ -298,10 +299,12 @@ class ExtractiveQaTask(TextTask):
     def _answers(self, found: Pointed) -> bool:
         return bool(found.spans) and (self.threshold is None or found.gap <= self.threshold)
 
-    def _asked(self, outputs: NDArray[Any], features: Features) -> Iterator[tuple[Pointed, Asked]]:
+    def _asked(
+        self, outputs: NDArray[Any], features: Features, columns: Columns | None = None
+    ) -> Iterator[tuple[Pointed, Asked]]:
         """What each row's windows point to, and the row."""
         assert features.table is not None, "answers are cut out of the rows, which must be at hand"
-        asked, passed = asked_of(features.table, self.columns), 0
+        asked, passed = asked_of(features.table, columns or self.columns), 0
         for found in pointed(outputs, features):
             yield found, next(islice(asked, found.row - passed, None))
             passed = found.row + 1
