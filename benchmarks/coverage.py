@@ -6,6 +6,7 @@ rows. The truth comes from a million rows of it; test sets are drawn from it aga
     python benchmarks/coverage.py                      the whole table, 500 repetitions a case
     python benchmarks/coverage.py --repetitions 2000   as it is quoted
     python benchmarks/coverage.py --numbers            numbers instead of classes: normal, exponential, and ratings
+    python benchmarks/coverage.py --sets               sets of labels instead of classes
     python benchmarks/coverage.py --texts              answers to questions, texts, and rankings instead of classes
 """
 
@@ -51,6 +52,10 @@ TEXT_METRICS = {
     "texts": ("rougeL", "bleu"),
     "ranking": ("mrr", "ndcg@10"),
 }
+SETS = ("f1_micro", "precision_micro", "recall_micro", "f1_macro", "f1_samples", "subset_accuracy", "hamming_loss",
+        "label_ranking", "log_loss")  # fmt: skip
+PAIRED_SETS = ("f1_micro", "f1_macro", "subset_accuracy")
+SHARES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 SKEWED = {2: (0.9, 0.1), 6: (0.5, 0.25, 0.12, 0.07, 0.04, 0.02)}
 
 
@@ -170,6 +175,20 @@ def simulate_numbers(shape: str, n: int, repetitions: int, resamples: int) -> di
     return simulate_samples(whole, other, NUMBERS, PAIRED_NUMBERS, n, repetitions, resamples)
 
 
+def simulate_sets(strength: float, n: int, repetitions: int, resamples: int) -> dict[str, tuple[float, float]]:
+    """Metric → (share of intervals that hold the truth, mean width), for six labels, frequent to rare."""
+    generator = np.random.default_rng(7)
+    rows = POPULATION // 10
+    truth = generator.random((rows, len(SHARES))) < np.array(SHARES)
+    # Some rows are harder than others, for all their labels.
+    skill = strength * generator.gamma(2.0, 0.5, (rows, 1))
+    logits = skill * np.where(truth, 1, -1) + generator.standard_normal(truth.shape)
+    rival = logits + 0.5 * generator.standard_normal(truth.shape)
+    names = tuple(f"label {index}" for index in range(len(SHARES)))
+    one, other = (Outcome(truth, 1 / (1 + np.exp(-each)), names, "sets", given=each > 0) for each in (logits, rival))
+    return simulate_samples(one, other, SETS, PAIRED_SETS, n, repetitions, resamples)
+
+
 def draw_texts(kind: str, quality: float, generator: np.random.Generator) -> tuple[Outcome, Outcome]:
     """Texts of random words, answers of one to four for questions, some of which two models get wrong."""
     shortest, longest = (1, 5) if kind == "answers" else (6, 15)
@@ -245,6 +264,10 @@ def simulations(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, tu
         for n, shape in itertools.product(options.sizes, SHAPES):
             yield f"n={n} {shape}", simulate_numbers(shape, n, options.repetitions, options.resamples)
         return
+    if options.sets:
+        for n, strength in itertools.product(options.sizes, (1.0, 3.0)):
+            yield f"n={n} strength={strength}", simulate_sets(strength, n, options.repetitions, options.resamples)
+        return
     if options.texts:
         for kind, n, quality in itertools.product(TEXT_METRICS, options.sizes, (0.5, 0.95)):
             name = f"n={n} {kind} quality={quality}"
@@ -261,6 +284,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000])
     parser.add_argument("--numbers", action="store_true", help="numbers instead of classes")
+    parser.add_argument("--sets", action="store_true", help="sets of labels instead of classes")
     parser.add_argument("--texts", action="store_true", help="answers, texts and rankings instead of classes")
     options = parser.parse_args()
     header: list[str] = []

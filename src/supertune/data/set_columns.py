@@ -19,9 +19,11 @@ _BITS = frozenset({"0", "1", "'0'", "'1'", "True", "False"})
 
 
 def speaks_of_sets(profile: Profile) -> bool:
-    """Lists, or few words that a separator stands between."""
-    parts = profile.kind == "text" and any(mark in example for mark in SEPARATORS for example in profile.examples)
-    return profile.kind == "nested" or (parts and profile.distinct > 1 and not profile.is_free_text)
+    """Lists, words that a separator stands between, or few words that come back."""
+    if profile.kind != "text":
+        return profile.kind == "nested"
+    parts = any(mark in example for mark in SEPARATORS for example in profile.examples)
+    return profile.could_be_label or (parts and profile.distinct > 1 and not profile.is_free_text)
 
 
 def indicators(profiles: Sequence[Profile]) -> list[Profile]:

@@ -20,6 +20,7 @@ def row_mean(
     detail: Callable[[Outcome], str],
     *,
     impossible: Callable[[Outcome], str | None] = lambda _: None,
+    higher_is_better: bool = True,
 ) -> Metric:
     """The metric that is the mean of ``rows``.
 
@@ -27,6 +28,7 @@ def row_mean(
         rows: From an outcome to float64 (rows,) from 0 to 1.
         detail: What its signature says of how it was computed, e.g. ``rules:squad``.
         impossible: Why there is no such number for an outcome, as a sentence; None where there is one.
+        higher_is_better: False for errors.
     """
 
     def measure(name: str, outcome: Outcome, resampling: Resampling) -> Measured:
@@ -42,7 +44,7 @@ def row_mean(
             raise UserError(reason, fix="choose another metric")
         return rows(outcome)
 
-    return Metric(measure, from_rows=from_rows, rows_are_shares=True)
+    return Metric(measure, from_rows=from_rows, rows_are_shares=True, higher_is_better=higher_is_better)
 
 
 def judged(judge: Judge) -> Callable[[Outcome], FloatArray]:

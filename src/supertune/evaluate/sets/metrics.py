@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import FloatArray, Outcome, Score
+from supertune.contracts import FloatArray, Outcome
 from supertune.evaluate.averages import class_intervals, each_class
 from supertune.evaluate.counts import ClassCounts, Kind, divide, per_class_values, ratio
-from supertune.evaluate.intervals import effective_wilson, mover, studentised_mean, wilson
+from supertune.evaluate.intervals import effective_wilson, mover, studentised_mean
 from supertune.evaluate.log_loss import CLIP
 from supertune.evaluate.metric import Measured, Metric, Resampling, interval_score, signature
 from supertune.evaluate.moments import Moments, influence, studentised
+from supertune.evaluate.row_means import row_mean
 
 _NEARLY = 1e-9
 _FEW_ROWS = 100
@@ -42,24 +42,17 @@ def set_per_label(kind: Kind) -> Metric:
 
 def f1_samples() -> Metric:
     """The mean over rows of each row's own F1; 1 for a row without labels that is given none."""
-    return _mean_over_rows(_row_f1)
+    return row_mean(_row_f1, _detail)
 
 
 def subset_accuracy() -> Metric:
-    """Share of rows whose labels are exactly right, with Wilson's interval."""
-
-    def measure(name: str, outcome: Outcome, _: Resampling) -> Measured:
-        right, n = int(_exact(outcome).sum()), len(outcome)
-        low, high = wilson(np.asarray(right), np.asarray(n))
-        text = signature(name, f"labels:{len(outcome.labels)}", interval="wilson", n=n)
-        return Measured({name: interval_score(right / n, float(low), float(high), n=n, signature=text)})
-
-    return Metric(measure, from_rows=_exact)
+    """Share of rows whose labels are exactly right."""
+    return row_mean(lambda outcome: (outcome.targets == _given(outcome)).all(axis=1).astype(np.float64), _detail)
 
 
 def hamming_loss() -> Metric:
     """Share of the decisions, one for each row and label, that are wrong."""
-    return _mean_over_rows(lambda outcome: (outcome.targets != _given(outcome)).mean(axis=1), higher_is_better=False)
+    return row_mean(lambda outcome: (outcome.targets != _given(outcome)).mean(axis=1), _detail, higher_is_better=False)
 
 
 def label_ranking() -> Metric:
@@ -68,17 +61,31 @@ def label_ranking() -> Metric:
     The mean over true labels, then over rows; 1 for rows with no label or all. It asks for the order of the
     probabilities only, not where they are cut. Source: Schapire and Singer 2000, "BoosTexter".
     """
-    return _mean_over_rows(_ranking)
+    return row_mean(_ranking, _detail)
 
 
 def set_log_loss() -> Metric:
     """Mean of −ln of the probability of each row's and label's truth, in nats."""
 
-    def losses(outcome: Outcome) -> FloatArray:
-        right = np.where(outcome.targets, outcome.outputs, 1 - outcome.outputs)
-        return np.asarray(-np.log(np.clip(right, CLIP, 1.0)).mean(axis=1), dtype=np.float64)
+    def measure(name: str, outcome: Outcome, resampling: Resampling) -> Measured:
+        values, highest = _losses(outcome), float(-np.log(CLIP))
+        low, high, method = studentised_mean(values, resampling)
+        warning = f"interval is approximate: it rests on {len(outcome)} rows" if len(outcome) < _FEW_ROWS else None
+        if method == "none":
+            low, high = 0.0, highest
+            warning = "too few different rows for an interval: it spans every possible value"
+        score = interval_score(
+            float(values.mean()),
+            low,
+            high,
+            n=len(outcome),
+            signature=signature(name, "nats", _detail(outcome), interval=method, n=len(outcome)),
+            limits=(0.0, highest),
+            warning=warning,
+        )
+        return Measured({name: score})
 
-    return _mean_over_rows(losses, higher_is_better=False, limits=(0.0, float(-np.log(CLIP))))
+    return Metric(measure, from_rows=_losses, higher_is_better=False)
 
 
 def label_counts(outcome: Outcome) -> ClassCounts:
@@ -112,8 +119,13 @@ def _value(kind: Kind, means: FloatArray) -> FloatArray:
     return divide(*ratio(kind, ClassCounts(means[..., 0], means[..., 1], means[..., 2])))
 
 
-def _exact(outcome: Outcome) -> FloatArray:
-    return np.asarray((outcome.targets == _given(outcome)).all(axis=1), dtype=np.float64)
+def _detail(outcome: Outcome) -> str:
+    return f"labels:{len(outcome.labels)}"
+
+
+def _losses(outcome: Outcome) -> FloatArray:
+    right = np.where(outcome.targets, outcome.outputs, 1 - outcome.outputs)
+    return np.asarray(-np.log(np.clip(right, CLIP, 1.0)).mean(axis=1), dtype=np.float64)
 
 
 def _row_f1(outcome: Outcome) -> FloatArray:
@@ -197,27 +209,6 @@ def _measure_macro(kind: Kind, moments: Moments, name: str, outcome: Outcome, _:
         warning=_warning(outcome, by_label=True),
     )
     return Measured({name: score})
-
-
-def _mean_over_rows(
-    rows: Callable[[Outcome], FloatArray], *, higher_is_better: bool = True, limits: tuple[float, float] = (0.0, 1.0)
-) -> Metric:
-    def measure(name: str, outcome: Outcome, resampling: Resampling) -> Measured:
-        values, n = rows(outcome), len(outcome)
-        low, high, method = studentised_mean(values, resampling)
-        warning = _warning(outcome)
-        if method == "none":
-            # Nothing was seen to vary: as sure as so many rows can make it, and no surer.
-            least, most = wilson(np.asarray(values.mean() * n), np.asarray(n)) if limits[1] == 1 else limits
-            low, high, method = float(least), float(most), "wilson" if limits[1] == 1 else "none"
-            warning = f"every one of the {n} rows has the same value"
-        text = signature(name, f"labels:{len(outcome.labels)}", interval=method, n=n)
-        found: Score = interval_score(
-            float(values.mean()), low, high, n=n, signature=text, limits=limits, warning=warning
-        )
-        return Measured({name: found})
-
-    return Metric(measure, from_rows=rows, higher_is_better=higher_is_better)
 
 
 def _why_nothing(kind: Kind) -> str:
