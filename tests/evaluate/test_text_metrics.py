@@ -214,7 +214,9 @@ def test_rouge_of_spaced_texts_is_that_of_the_package() -> None:
     texts = outcome(cases, "texts")
     wanted = [package.score_multi(list(references), answer) for references, answer in cases]
     for name in names:
-        np.testing.assert_allclose(metric_rows(texts, name), [score[name].fmeasure for score in wanted], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            metric_rows(texts, name), [score[name].fmeasure for score in wanted], rtol=0, atol=1e-12
+        )
     assert len({score["rougeLsum"].fmeasure - score["rougeL"].fmeasure for score in wanted}) > 100
 
 

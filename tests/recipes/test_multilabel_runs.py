@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_regression_runs import card_numbers, stored
+from test_regression_runs import card_numbers, stored, written_settings
 from test_regression_runs import fit as fit_quickly
 from test_training_choices import events
 
@@ -61,8 +59,7 @@ def test_what_is_read_back_says_the_same_in_every_way(tagged: supertune.Run) -> 
     before = stored(tagged)[:5]
     again = supertune.load_run(tagged.path).predict([row["text"] for row in before])
     ask = f"texts = {[row['text'] for row in before]!r}\n"
-    plain = card_numbers(tagged.path / "model", ask, "probabilities")
-    given = card_numbers(tagged.path / "model", ask, "given")
+    plain, given = card_numbers(tagged.path / "model", ask, "torch.stack([probabilities, given.float()])")
     for old, new, bare, flags in zip(before, again, plain, given, strict=True):
         assert new["prediction"] == old["prediction"]
         assert list(old["scores"].values()) == pytest.approx(bare, abs=1e-5)
@@ -95,9 +92,6 @@ def test_a_prediction_is_told_in_a_line(tagged: supertune.Run) -> None:
     found = tagged.predict(["film good 很好 电影 9", "film 电影 16"])
     assert "good" in readable(found[0])
     assert readable({**found[1], "prediction": []}).startswith("(none)")
-    command = [sys.executable, "-m", "supertune", "predict", str(tagged.path), "film good", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert isinstance(json.loads(done.stdout)["predictions"][0]["prediction"], list)
 
 
 @pytest.mark.parametrize("form", ["separated", "printed", "bits"])
@@ -162,34 +156,19 @@ def test_what_is_about_one_label_is_refused(
     assert caught.value.where == where
 
 
-def test_the_written_configuration_repeats_the_run(tmp_path: Path, tiny_encoder: Path) -> None:
-    written = tmp_path / "rows.jsonl"
-    lines = [json.dumps({"text": row["text"], "labels": "|".join(row["labels"])}) for row in rows() if row["labels"]]
-    written.write_text("\n".join(lines), encoding="utf-8")
-    first = fit(str(written), tmp_path / "a", tiny_encoder)
-    config = (first.path / "config.yaml").read_text(encoding="utf-8")
-    assert "separator: '|'" in config
-    command = [
-        sys.executable,
-        "-m",
-        "supertune",
-        "train",
-        str(first.path / "config.yaml"),
-        "--out",
-        str(tmp_path / "b"),
-    ]
-    subprocess.run(command, capture_output=True, text=True, check=True)
-    assert stored(supertune.load_run(tmp_path / "b")) == stored(first)
+def test_the_written_configuration_repeats_the_run_and_every_text_gets_a_label_where_every_row_had_one(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    labelled = [{**row, "labels": "|".join(row["labels"])} for row in rows() if row["labels"]]
+    first = fit(labelled, tmp_path / "a", tiny_encoder)
+    settings = written_settings(first)
+    assert settings["data.separator"] == "|"
+    again = supertune.fit(labelled, out=tmp_path / "b", settings=settings)
+    assert stored(again) == stored(first)
     state = json.loads((first.path / "model/supertune.json").read_text(encoding="utf-8"))["state"]
     assert state["some"] is True
     assert all(row["prediction"] for row in stored(first))
-
-
-def test_the_lines_on_the_card_give_a_label_to_every_text_where_every_row_had_one(
-    tmp_path: Path, tiny_encoder: Path
-) -> None:
-    run = fit([row for row in rows() if row["labels"]], tmp_path, tiny_encoder)
-    given = card_numbers(run.path / "model", "texts = ['电影', 'xyz']\n", "given")
+    given = card_numbers(first.path / "model", "texts = ['电影', 'xyz']\n", "given")
     assert all(any(flags) for flags in given)
 
 

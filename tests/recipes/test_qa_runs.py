@@ -237,3 +237,10 @@ def test_the_first_rows_are_shown_as_windows(tiny_encoder: Path) -> None:
     assert not any(row["truncated"] for row in shown)
     pieces = [[piece["text"] for piece in row["pieces"] if piece["loss"]] for row in shown if row["row"] == 1]
     assert ["bad"] in pieces
+
+
+def test_without_texts_the_answer_alone_is_written(tmp_path: Path, tiny_encoder: Path) -> None:
+    run = fit(questions(), tmp_path, tiny_encoder, settings={"evaluate.text": False, "train.epochs": 1})
+    for row in stored(run):
+        assert set(row) == {"answers", "prediction", "row"}
+    assert "my 电影 is" not in run.report.read_text(encoding="utf-8")

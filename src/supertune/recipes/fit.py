@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from supertune.config import Config, dump_config
@@ -261,10 +261,12 @@ def save_and_reload(
 
 
 def write_predictions(store: RunStore, measured: Measurement, start: Start) -> None:
-    """One file per held-out split; without the texts if the configuration says so."""
-    without = () if start.config.evaluate.text else tuple(start.config.data.text or ())
+    """One file per held-out split; if so configured without the texts, and what was cut out of them beside answers."""
+    shown = start.config.evaluate.text
+    without = () if shown else tuple(start.config.data.text or ())
     for split, answers in measured.held.items():
-        rows = zip(answers.table.rows(), answers.table.row_ids, answers.predictions, strict=True)
+        predictions = answers.predictions if shown else [replace(one, more={}) for one in answers.predictions]
+        rows = zip(answers.table.rows(), answers.table.row_ids, predictions, strict=True)
         store.write_predictions(
             split, (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows)
         )
