@@ -85,6 +85,7 @@ def answered(
         command = [sys.executable, "-m", "supertune", "train", *files(name, data, seed, Path(scratch)), "--quiet"]
         command += ["--task", "extractive-qa", "--model", CASES[name].model, "--seed", str(seed), "--out", str(run)]
         command += ["--set", "evaluate.baselines=false", "--set", "train.checkpoint_every=0"]
+        command += ["--set", f"data.split_seed={seed}"]
         command += ["--set", f"train.threads={threads}"] if threads else []
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
         if done.returncode:

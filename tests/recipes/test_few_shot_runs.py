@@ -16,6 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Llam
 import supertune
 from supertune.config import Config, load_config
 from supertune.console import Console
+from supertune.data import Table, infer_columns
 from supertune.errors import UserError
 from supertune.language import guess_language
 from supertune.recipes import advise
@@ -24,6 +25,7 @@ from supertune.recipes.estimate import dry_run
 from supertune.recipes.head import MOST_ROWS, head_rows
 from supertune.recipes.rows import load_rows
 from supertune.strategies.own_weights import quiet_saving
+from supertune.tasks import TASKS
 
 QUICK = {**SETTINGS, "train.epochs": 6, "train.learning_rate": 0.003}
 
@@ -365,3 +367,31 @@ def test_rows_that_are_made_up() -> None:
     assert guess_language([row["text"] for row in chinese]).language == "zh"
     assert np.mean([len(row["text"]) for row in chinese]) == pytest.approx(30, abs=2)
     assert advise.made_up(advise.Sample(5, 2, "en", 10)) == advise.made_up(advise.Sample(5, 2, "en", 10))
+
+
+@pytest.mark.parametrize(
+    ("task", "columns"),
+    [
+        ("regression", {"text", "label"}),
+        ("multilabel", {"text", "labels"}),
+        ("extractive-qa", {"question", "context", "answers"}),
+    ],
+)
+def test_rows_are_made_up_for_every_task(task: str, columns: set[str]) -> None:
+    rows = advise.made_up(advise.Sample(40, 5, "en", 20, task))
+    assert set(rows[0]) == columns
+    assert infer_columns(Table.from_rows(rows), answers=TASKS[task].answers).labels
+
+
+def test_a_strategy_that_the_task_cannot_use_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trial(_: str, arguments: list[str]) -> dict[str, Any]:
+        options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+        if options["--strategy"] == "probe":
+            raise UserError("strategy.name: probe answers for a text as a whole")
+        expected = {"seconds": 60.0, "seconds_low": 50.0, "seconds_high": 90.0, "peak_mb": 800}
+        config = {"model": {"name": options["--model"]}, "strategy": {"name": "full"}}
+        return {"expected": expected, "config": config, "language": "en", "why": ""}
+
+    monkeypatch.setattr(advise, "dry_run", trial)
+    found = advise.advise(None, advise.Sample(300, 3, "zh", 20, "extractive-qa"), console=Console(quiet=True))
+    assert {option.strategy for option in found.options} == {*advise.STRATEGIES} - {"probe"}

@@ -44,7 +44,7 @@ def models(
     given += [] if pair is None else ["--pair" if pair else "--no-pair"]
     advice = advise(
         data,
-        Sample(rows or 0, labels, language, words, task == "regression"),
+        Sample(rows or 0, labels, language, words, task),
         arguments=given,
         console=Console(quiet=quiet),
     )

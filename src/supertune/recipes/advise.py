@@ -95,14 +95,14 @@ class Sample:
         labels: How many different labels.
         language: ISO 639-1.
         words: Words per text; characters in Chinese.
-        numbers: Numbers are to be learned instead of labels.
+        task: What is to be learned.
     """
 
     rows: int
     labels: int
     language: str
     words: int
-    numbers: bool = False
+    task: str = "classification"
 
 
 def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), console: Console) -> Advice:
@@ -138,7 +138,13 @@ def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), c
                 if (model, strategy) == first:
                     plan = chosen
                 else:
-                    plan = dry_run(source, [*given, "--model", model, "--strategy", strategy])
+                    try:
+                        plan = dry_run(source, [*given, "--model", model, "--strategy", strategy])
+                    except UserError as error:
+                        if "strategy.name" not in error.what:
+                            raise
+                        # Not every strategy suits every task.
+                        continue
                 options.append(_option(model, strategy, plan))
         return Advice(*first, chosen["why"], tuple(options))
 
@@ -178,9 +184,23 @@ def made_up(sample: Sample) -> list[dict[str, object]]:
     known, space = (list(_CHARACTERS), "") if sample.language in ("zh", "ja") else (_WORDS.split(), " ")
     lengths = np.maximum(1, random.poisson(sample.words, sample.rows))
     return [
-        {
-            "text": space.join(random.choice(known, length)),
-            "label": float(random.normal()) if sample.numbers else f"label {row % sample.labels}",
-        }
+        _made_up_row(sample, row, space.join(random.choice(known, length)), random)
         for row, length in enumerate(lengths.tolist())
     ]
+
+
+def _made_up_row(sample: Sample, row: int, text: str, random: np.random.Generator) -> dict[str, object]:
+    """A text with an answer of the task's kind."""
+    if sample.task == "extractive-qa":
+        return {
+            "question": f"what is number {row} ?",
+            "context": text,
+            "answers": [{"text": text[:8], "answer_start": 0}],
+        }
+    if sample.task == "multilabel":
+        some = random.permutation(sample.labels)[: random.integers(1, 4)]
+        return {"text": text, "labels": [f"label {label}" for label in some]}
+    return {
+        "text": text,
+        "label": float(random.normal()) if sample.task == "regression" else f"label {row % sample.labels}",
+    }
