@@ -193,6 +193,9 @@ def test_the_verdict_says_what_the_scores_say(language: str) -> None:
     )
     assert f"{100 * scores['subset_accuracy'].value:.0f}" in said
     assert ("ahead of TF-IDF" if language == "en" else "比 TF-IDF 高") in said
+    same = paired_difference(model, model, "f1_micro", resamples=1000)
+    level = verdict_on_sets(scores, {}, same, test_counts=counts, train_counts=counts, language=language)
+    assert ("level with TF-IDF" if language == "en" else "与 TF-IDF 持平") in level
     few = measure(model.take(np.arange(12)), metrics_for("sets"), resamples=1000).scores
     vague = verdict_on_sets(few, {}, None, test_counts=counts, train_counts=counts, language=language)
     assert ("More test rows" if language == "en" else "更多测试数据") in vague

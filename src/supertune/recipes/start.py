@@ -327,7 +327,7 @@ def settle(
     precision: Precision = "fp32"
     if train.precision == "auto":
         precision, ratio = measure_precision(device)
-        console.say(f"  {precision}: bfloat16 multiplies matrices {ratio:.1f} × as fast as 32 bits here")
+        console.say(f"  {precision}: bfloat16 multiplies matrices {ratio:.2g} × as fast as 32 bits here")
     else:
         precision = train.precision
     strategy = chosen_strategy(config)

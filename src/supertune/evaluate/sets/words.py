@@ -11,6 +11,8 @@ from supertune.errors import UserError
 _WIDE = {"f1_micro": 0.1, "subset_accuracy": 0.2}
 """Widths of intervals from which the test rows are too few to say how good the model is."""
 _WEAK_GAP = 0.1
+_TOLD = 1e-3
+"""Differences are told in tenths of a point."""
 _FEW_ROWS = 20
 
 
@@ -49,6 +51,11 @@ class SetFacts:
         """Whether the test rows are too few to say how good the model is."""
         known = [(self.scores[name], width) for name, width in _WIDE.items() if name in self.scores]
         return len(known) < len(_WIDE) or any(score.high - score.low > width for score, width in known)
+
+    @property
+    def level(self) -> bool:
+        """Whether the difference is none, as far as it is told."""
+        return self.difference is not None and abs(self.difference.value) < _TOLD / 2
 
     @property
     def lead(self) -> str:
@@ -108,7 +115,7 @@ def _right(facts: SetFacts) -> str:
     span = f"{_percent(exact.low)} to {_percent(exact.high)}"
     said = [
         f"Out of 100 texts like these, expect {_percent(exact.value)} ({span}) to get exactly the right labels; "
-        f"this is measured on {exact.n:,} test rows that training never saw."
+        f"this is measured on {exact.n:,} test row{'' if exact.n == 1 else 's'} that training never saw."
     ]
     if precision is not None:
         span = f"{_percent(precision.low)} to {_percent(precision.high)}"
@@ -136,13 +143,10 @@ def _ahead(facts: SetFacts) -> str:
     if facts.difference is None:
         return ""
     low, high = _points(facts.difference.low), _points(facts.difference.high)
-    standing = "behind" if facts.difference.value < 0 else "ahead of"
+    where = "behind" if facts.difference.value < 0 else "ahead of"
     luck = ", which could be luck" if facts.lead == "open" else "; luck alone would rarely do this"
-    points = f"{abs(100 * facts.difference.value):.1f}"
-    return (
-        f"In F1 over all labels the model is {points} points {standing} TF-IDF "
-        f"(between {low} and {high} is plausible){luck}."
-    )
+    standing = "level with" if facts.level else f"{abs(100 * facts.difference.value):.1f} points {where}"
+    return f"In F1 over all labels the model is {standing} TF-IDF (between {low} and {high} is plausible){luck}."
 
 
 def _weakest(facts: SetFacts) -> str:
@@ -208,10 +212,11 @@ def _ahead_zh(facts: SetFacts) -> str:
     if facts.difference is None:
         return ""
     span = f"{_points(facts.difference.low)} 至 {_points(facts.difference.high)}"
-    standing = "低" if facts.difference.value < 0 else "高"
+    where = "低" if facts.difference.value < 0 else "高"
     luck = "，有可能只是运气" if facts.lead == "open" else "，仅凭运气很少出现这样的差距"
-    points = f"{abs(100 * facts.difference.value):.1f}"
-    return f"按全部标签的 F1，模型比 TF-IDF {standing} {points} 个百分点（合理范围 {span}）{luck}。"
+    points = f"比 TF-IDF {where} {abs(100 * facts.difference.value):.1f} 个百分点"
+    standing = "与 TF-IDF 持平" if facts.level else points
+    return f"按全部标签的 F1，模型{standing}（合理范围 {span}）{luck}。"
 
 
 def _weakest_zh(facts: SetFacts) -> str:
