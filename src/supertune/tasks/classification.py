@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from supertune.contracts import Columns, Features, FloatArray, Head, Label, Outcome, Prediction, Rows
 from supertune.errors import UserError
 from supertune.language import is_missing
-from supertune.tasks.text import TextTask, by_row
+from supertune.tasks.text import TextTask, by_row, sequence_head
 
 if TYPE_CHECKING:
     import torch
@@ -82,16 +82,7 @@ class ClassificationTask(TextTask):
 
     def head(self) -> Head:
         """A sequence-classification head that knows the labels' names."""
-        names = self.label_names
-        return Head(
-            "AutoModelForSequenceClassification",
-            {
-                "num_labels": len(names),
-                "id2label": dict(enumerate(names)),
-                "label2id": {name: index for index, name in enumerate(names)},
-                "problem_type": "single_label_classification",
-            },
-        )
+        return sequence_head(self.label_names, "single_label_classification")
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[np.int64]]:
         """``labels``: the index of each row's label (-1: no label); nothing where there is no label column.

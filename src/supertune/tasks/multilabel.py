@@ -13,7 +13,7 @@ from supertune.contracts import Columns, Features, FloatArray, Head, IntArray, L
 from supertune.errors import UserError
 from supertune.label_sets import label_sets
 from supertune.tasks.classification import label_text
-from supertune.tasks.text import TextTask, by_row
+from supertune.tasks.text import TextTask, by_row, sequence_head
 from supertune.tasks.thresholds import UNDECIDED, Cut, chosen_cut
 
 if TYPE_CHECKING:
@@ -123,16 +123,7 @@ class MultilabelTask(TextTask):
 
     def head(self) -> Head:
         """A sequence-classification head with an output for each label."""
-        names = self.label_names
-        return Head(
-            "AutoModelForSequenceClassification",
-            {
-                "num_labels": len(names),
-                "id2label": dict(enumerate(names)),
-                "label2id": {name: index for index, name in enumerate(names)},
-                "problem_type": "multi_label_classification",
-            },
-        )
+        return sequence_head(self.label_names, "multi_label_classification")
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[np.int8]]:
         """``labels``: int8 (rows, labels), 1 where a label applies, -1 all through where nobody has said.

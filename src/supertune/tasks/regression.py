@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from supertune.contracts import Columns, Features, FloatArray, Head, Outcome, Prediction, Rows
 from supertune.errors import UserError
 from supertune.language import shorten
-from supertune.tasks.text import TextTask, by_row
+from supertune.tasks.text import TextTask, by_row, sequence_head
 
 if TYPE_CHECKING:
     import torch
@@ -128,16 +128,7 @@ class RegressionTask(TextTask):
 
     def head(self) -> Head:
         """A sequence-classification head with an output for each column."""
-        names = self.columns.labels
-        return Head(
-            "AutoModelForSequenceClassification",
-            {
-                "num_labels": len(names),
-                "id2label": dict(enumerate(names)),
-                "label2id": {name: index for index, name in enumerate(names)},
-                "problem_type": "regression",
-            },
-        )
+        return sequence_head(self.columns.labels, "regression")
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """``labels``: float32 (rows, columns), standardised, NaN without one; nothing where a column is missing.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Columns, Features, IntArray, Rows, model_inputs
+from supertune.contracts import Columns, Features, Head, IntArray, Rows, model_inputs
 from supertune.tasks.tokenise import joined, token_batches, token_lengths
 
 if TYPE_CHECKING:
@@ -108,6 +108,24 @@ class TextTask:
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the batch and the number of its items."""
         return self.criterion(self.forward(model, batch), batch)
+
+
+def sequence_head(names: Sequence[str], problem_type: str) -> Head:
+    """A sequence-classification head with an output for each name, in index order.
+
+    Args:
+        names: What the outputs are called.
+        problem_type: What transformers calls the problem.
+    """
+    return Head(
+        "AutoModelForSequenceClassification",
+        {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: index for index, name in enumerate(names)},
+            "problem_type": problem_type,
+        },
+    )
 
 
 def by_row(outputs: NDArray[Any], features: Features) -> tuple[NDArray[Any], IntArray]:

@@ -51,8 +51,11 @@ def chosen_cut(probabilities: FloatArray, truth: NDArray[np.bool_], *, some: boo
     """
     if not truth.any():
         return Cut(np.full(truth.shape[1], UNDECIDED), some)
-    given = probabilities[None] >= _GRID[:, None, None]
-    right, named = (given & truth).sum(axis=1).astype(np.float64), given.sum(axis=1).astype(np.float64)
+    # One threshold after the other: all at once would take a hundred times the probabilities' memory.
+    right, named = np.empty((len(_GRID), truth.shape[1])), np.empty((len(_GRID), truth.shape[1]))
+    for place, threshold in enumerate(_GRID):
+        given = probabilities >= threshold
+        right[place], named[place] = (given & truth).sum(axis=0), given.sum(axis=0)
     true = truth.sum(axis=0).astype(np.float64)
     # (thresholds, 1): what a row with a label adds on average, whichever label it is.
     share = _IMAGINED / true.sum()
