@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from train_samples import PADDING, mixed, ragged
 
-from supertune.train import Batching, collate, epoch_order, sequential_order, take
+from supertune.train import Batching, collate, epoch_order, sequential_order
 
 LENGTHS = st.lists(st.integers(0, 30), max_size=200)
 
@@ -98,7 +98,7 @@ def test_take_is_slicing(lengths: list[int], data: st.DataObject) -> None:
     features = ragged(lengths)
     picks = st.lists(st.integers(0, len(lengths) - 1), max_size=30) if lengths else st.just([])
     items = np.array(data.draw(picks), np.int64)
-    some = take(features, items)
+    some = features.take(items)
     assert len(some) == len(items)
     for index, item in enumerate(items):
         got = some.tokens["input_ids"][some.offsets[index] : some.offsets[index + 1]]
@@ -112,7 +112,7 @@ def test_take_is_slicing(lengths: list[int], data: st.DataObject) -> None:
 
 def test_take_of_a_take_still_points_into_the_first_table() -> None:
     features = ragged([2, 3, 4, 5])
-    assert take(take(features, np.array([3, 1, 0])), np.array([2, 0])).rows.tolist() == [0, 3]
+    assert features.take(np.array([3, 1, 0])).take(np.array([2, 0])).rows.tolist() == [0, 3]
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -62,10 +62,10 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "multilabel", "regression", "extractive-qa"] = Field(
+    name: Literal["classification", "multilabel", "regression", "extractive-qa", "retrieval"] = Field(
         "classification",
         description="classification: one label of several; multilabel: any number of labels; regression: numbers; "
-        "extractive-qa: the part of a text that answers a question",
+        "extractive-qa: the part of a text that answers a question; retrieval: the passages that a query asks for",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
@@ -80,6 +80,29 @@ class TaskConfig(Section):
     )
     n_best: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="extractive-qa: answers told of each question, the best first; null: 5"
+    )
+    pooling: Literal["mean", "cls", "last"] | None = Field(
+        None, description="retrieval: a text's vector from those of its tokens; null: as the model was trained"
+    )
+    query_prompt: str | None = Field(
+        None, description="retrieval: what stands before a query; null: as the model was trained"
+    )
+    passage_prompt: str | None = Field(
+        None, description="retrieval: what stands before a passage; null: as the model was trained"
+    )
+    scale: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        None, description="retrieval: what cosines are multiplied by before the softmax; null: the model's own, or 20"
+    )
+    dimensions: list[Annotated[int, Field(ge=1, le=65536)]] | None = Field(
+        None, description="retrieval: shorter vectors that are to serve as well (Matryoshka); null: none"
+    )
+    negatives: Literal["none", "bm25", "model"] | None = Field(
+        None,
+        description="retrieval: where hard negatives come from that the rows do not name: words in common (bm25), or "
+        "what the model itself finds; null: none",
+    )
+    negatives_per_row: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="retrieval: how many of them for each row; null: 1"
     )
 
 
@@ -189,9 +212,9 @@ class TrainConfig(Section):
     accumulate: Annotated[int, Field(ge=1, le=65536)] = Field(
         1, description="pieces that each batch is cut into to save memory; the result is the same"
     )
-    loss: Literal["auto", "cross_entropy", "focal", "binary_cross_entropy", "mse", "mae", "huber"] = Field(
-        "auto", description="what is minimised; auto: the task's own; see docs/training.md"
-    )
+    loss: Literal[
+        "auto", "cross_entropy", "focal", "binary_cross_entropy", "mse", "mae", "huber", "in_batch", "cosent"
+    ] = Field("auto", description="what is minimised; auto: the task's own; see docs/training.md")
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = Field(
         2.0, description="focal loss: how much less the rows count that are learned already"
     )

@@ -53,10 +53,12 @@ class Columns:
             for rows that only need a prediction.
         pair: The two text columns are two texts that the model compares, and not one text in two parts.
         symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
-        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels, or
-            ``answers`` that stand in the second of two texts, of which the first is a question.
+        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels,
+            ``answers`` that stand in the second of two texts, of which the first is a question, or ``ranking``: how
+            much the second of two texts is what the first one asks for.
         separator: What stands between the labels of a row in text; None where each text is one label.
         starts: For answers in a text: the column that says at which character each begins, if it is one of its own.
+        negatives: For rankings: columns of further texts that are not what the first one asks for.
         group: Rows with the same value in this column are never divided between splits; None: only equal texts are
             kept together.
         announcements: How the roles were found, one sentence each, for the user to read.
@@ -70,12 +72,29 @@ class Columns:
     answers: str = "classes"
     separator: str | None = None
     starts: str | None = None
+    negatives: tuple[str, ...] = ()
     group: str | None = None
 
     @property
     def label(self) -> str | None:
         """The first of the columns to learn; None where there is none."""
         return self.labels[0] if self.labels else None
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Items that are learned from together: a query, what it asks for, and what it does not.
+
+    Attributes:
+        items: int64 (groups, most): the query, a passage, further passages that are not asked for; -1 for none.
+        relevance: float32 (groups,): how much the passage is what is asked for; NaN where nobody has said.
+    """
+
+    items: IntArray
+    relevance: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 @dataclass(frozen=True)
@@ -88,6 +107,7 @@ class Features:
         targets: Per-item columns, each (items, …), e.g. ``labels`` int64; empty when there is nothing to learn.
         rows: int64 (items,): the index of the row (within the table encoded) that each item came from.
         full_lengths: int64 (items,): number of tokens before truncation, special tokens included.
+        groups: Which items are learned from together; None where each is learned from alone.
         table: The rows that ``rows`` counts in, where they are at hand: answers may be cut out of them. Only a
             reference; no text is copied.
     """
@@ -98,6 +118,7 @@ class Features:
     rows: IntArray
     full_lengths: IntArray
     table: Rows | None = None
+    groups: Groups | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -106,6 +127,21 @@ class Features:
     def lengths(self) -> IntArray:
         """int64 (items,): number of tokens of each item after truncation."""
         return np.diff(self.offsets)
+
+    def take(self, items: IntArray) -> Features:
+        """The named items as features of their own, each alone; ``rows`` still point into the table encoded."""
+        lengths = self.lengths[items]
+        # The position of every token taken: where its item begins, plus how far it is into its item.
+        begins = np.repeat(self.offsets[items] - (np.cumsum(lengths) - lengths), lengths)
+        positions = begins + np.arange(int(lengths.sum()))
+        return Features(
+            tokens={name: flat[positions] for name, flat in self.tokens.items()},
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+            targets={name: values[items] for name, values in self.targets.items()},
+            rows=self.rows[items],
+            full_lengths=self.full_lengths[items],
+            table=self.table,
+        )
 
 
 _MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")

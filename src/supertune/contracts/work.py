@@ -58,6 +58,10 @@ class Task(Protocol):
         """What `fit_state` learned, as JSON; saved beside the model."""
         ...
 
+    def configured(self) -> Mapping[str, object]:
+        """What the configuration's section ``task`` may leave open, as it is used."""
+        ...
+
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
         """Rows as token features without targets, a piece at a time and in order; at least one piece.
 
@@ -133,6 +137,19 @@ class Task(Protocol):
 
     def labelled(self, features: Features) -> NDArray[np.bool_]:
         """Bool (items,): which items have a target: the others are predicted, never learned from or scored."""
+        ...
+
+    def scored_rows(self, features: Features) -> IntArray:
+        """int64 (rows,): the rows that `outcome` is about, in its order."""
+        ...
+
+    def among(self, outputs: Mapping[str, NDArray[Any]], features: Mapping[str, Features]) -> Task:
+        """The same task that knows what there is in every split, where answers are looked for there.
+
+        Args:
+            outputs: Split → what `answering` gave for its items.
+            features: Split → its items.
+        """
         ...
 
     def decode(self, outputs: NDArray[Any], features: Features) -> list[Prediction]:

@@ -13,6 +13,7 @@ from supertune.contracts import Columns
 from supertune.data import names
 from supertune.data.profile import KIND_NAMES, Profile, profiles_of
 from supertune.data.question_columns import question_columns
+from supertune.data.ranking_columns import ranking_columns
 from supertune.data.set_columns import indicators, settled_sets, speaks_of_sets
 from supertune.data.table import Table
 from supertune.errors import UserError
@@ -71,7 +72,8 @@ def infer_columns(
             when None.
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
         answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, or ``answers`` that stand in
-            the second of two texts; for those see `question_columns`.
+            the second of two texts, or ``ranking`` of passages; for those two see `question_columns` and
+            `ranking_columns`.
         separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
 
@@ -86,6 +88,11 @@ def infer_columns(
     by_name = {profile.name: profile for profile in profiles}
     if answers == "answers":
         found_columns = question_columns(profiles, named, asked, table.source, need_label=need_label)
+        for name in found_columns.text:
+            _check_text(by_name[name], table.source)
+        return found_columns
+    if answers == "ranking":
+        found_columns = ranking_columns(profiles, named, asked, table.source, need_label=need_label)
         for name in found_columns.text:
             _check_text(by_name[name], table.source)
         return found_columns
@@ -122,7 +129,9 @@ def infer_columns(
 
 
 def set_aside_unlabelled(table: Table, *labels: str) -> tuple[Table, Table]:
-    """The rows that have every label, and those of which one is missing, empty or blank."""
+    """The rows that have every label, and those of which one is missing, empty or blank; all of them without labels."""
+    if not labels:
+        return table, table.select(np.zeros(0, np.int64), step="unlabelled")
     missing = np.fromiter(
         (
             any(map(is_missing, values))

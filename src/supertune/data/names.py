@@ -41,6 +41,32 @@ CONTEXT_NAMES = (
     *("上下文", "段落", "文章", "材料", "正文", "原文", "文本", "篇章", "背景"),
 )
 ANSWER_NAMES = ("answers", "answer", "answer_text", "label", "labels", "答案", "回答", "标准答案", "标签")
+QUERY_NAMES = (
+    "query",
+    "queries",
+    "question",
+    "questions",
+    "anchor",
+    "q",
+    "search",
+    "查询",
+    "问题",
+    "提问",
+    "检索词",
+    "问句",
+)
+PASSAGE_NAMES = (
+    *("positive", "pos", "passage", "document", "doc", "relevant", "answer", "response", "context", "paragraph"),
+    *("text", "article", "body", "段落", "文档", "正例", "相关文档", "答案", "回答", "上下文", "文章", "正文", "文本"),
+)
+NEGATIVE_NAMES = (
+    *("negative", "negatives", "neg", "negs", "hard_negative", "hard_negatives", "negative_passages"),
+    *("负例", "负样本", "不相关文档"),
+)
+RELEVANCE_NAMES = (
+    *("relevance", "relevant", "score", "label", "labels", "grade", "rating", "similarity"),
+    *("相关性", "相关度", "得分", "分数", "标签", "评分"),
+)
 START_NAMES = (
     *("answer_start", "answer_starts", "start", "answer_begin", "begin", "start_char"),
     *("答案起始", "答案位置", "起始位置", "起始", "开始位置"),

@@ -32,6 +32,7 @@ from supertune.evaluate.pictures import (
     worst_errors,
 )
 from supertune.evaluate.questions import SentenceBaseline, verdict_on_answers
+from supertune.evaluate.rankings import verdict_on_rankings
 from supertune.evaluate.registry import METRICS
 from supertune.evaluate.sets import (
     LabelShares,
@@ -80,6 +81,7 @@ __all__ = [
     "verdict",
     "verdict_on_answers",
     "verdict_on_numbers",
+    "verdict_on_rankings",
     "verdict_on_sets",
     "worst_errors",
     "worst_sets",

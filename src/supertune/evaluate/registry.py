@@ -11,7 +11,7 @@ from supertune.evaluate.log_loss import log_loss
 from supertune.evaluate.mcc import mcc
 from supertune.evaluate.metric import Metric
 from supertune.evaluate.numbers import mae, pearson, quadratic_kappa, r2, rmse, spearman
-from supertune.evaluate.ranking import mean_average_precision, mrr, ndcg, recall
+from supertune.evaluate.rankings import mean_average_precision, mrr, ndcg, recall
 from supertune.evaluate.sets import (
     f1_samples,
     hamming_loss,

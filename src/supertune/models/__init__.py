@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from supertune.models.dropout import override_dropout
 from supertune.models.embedded import provide_e5, provide_minilm
+from supertune.models.embedding import embedding_of, write_embedding
 from supertune.models.heads import begin_output, load_with_head
 from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
 from supertune.models.resolving import find_model
-from supertune.models.source import Entry, ModelSource
+from supertune.models.source import Entry, ModelSource, Pooling, TextEmbedding
 from supertune.models.tokenizer import default_max_length, load_tokenizer, save_tokenizer
 from supertune.models.weights import count_parameters, weights_digest
 
@@ -18,11 +19,14 @@ __all__ = [
     "REGISTRY",
     "Entry",
     "ModelSource",
+    "Pooling",
+    "TextEmbedding",
     "begin_output",
     "check_body_loaded",
     "count_parameters",
     "default_max_length",
     "default_model",
+    "embedding_of",
     "load_configuration",
     "load_tokenizer",
     "load_with_head",
@@ -31,6 +35,7 @@ __all__ = [
     "resolve",
     "save_tokenizer",
     "weights_digest",
+    "write_embedding",
 ]
 
 REGISTRY: dict[str, Entry] = {
@@ -45,6 +50,7 @@ REGISTRY: dict[str, Entry] = {
         hub_id="sentence-transformers/all-MiniLM-L6-v2",
         advice="Small, quick and good for English texts; the default for them.",
         provide=provide_minilm,
+        embedding=TextEmbedding("mean"),
     ),
     "e5-multilingual": Entry(
         name="e5-multilingual",
@@ -59,6 +65,8 @@ REGISTRY: dict[str, Entry] = {
         provide=provide_e5,
         # Wang et al. 2024, "Multilingual E5 text embeddings", section 2: a temperature of 0.01.
         similarity_scale=100.0,
+        # As it was trained, section 2 there.
+        embedding=TextEmbedding("mean", "query: ", "passage: "),
     ),
     "gemma-270m": Entry(
         name="gemma-270m",

@@ -60,6 +60,7 @@ def provide_minilm(entry: Entry) -> ModelSource:
         origin="embedded",
         max_positions=entry.max_positions,
         similarity_scale=entry.similarity_scale,
+        embedding=entry.embedding,
     )
 
 
@@ -83,6 +84,7 @@ def provide_e5(entry: Entry) -> ModelSource:
         origin="embedded",
         max_positions=entry.max_positions,
         similarity_scale=entry.similarity_scale,
+        embedding=entry.embedding,
     )
 
 

@@ -9,10 +9,26 @@ from typing import Literal
 
 Kind = Literal["encoder", "decoder"]
 Origin = Literal["embedded", "folder", "hub"]
+Pooling = Literal["mean", "cls", "last"]
 
 
 SIMILARITY_SCALE = 20.0
 """That of sentence-transformers' multiple-negatives ranking loss, by which all-MiniLM and most others were trained."""
+
+
+@dataclass(frozen=True)
+class TextEmbedding:
+    """How a model makes one vector of a text.
+
+    Attributes:
+        pooling: Of the tokens' vectors: their ``mean``, the first (``cls``), or the ``last``.
+        query_prompt: What stands before a text that asks.
+        passage_prompt: What stands before a text that is found.
+    """
+
+    pooling: Pooling = "mean"
+    query_prompt: str = ""
+    passage_prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,7 @@ class ModelSource:
         trust_remote_code: True when the user asked for the code beside the weights to be run.
         allow_pickle: True when the user asked for pickled weights to be read.
         similarity_scale: See `Entry`; that of most sentence encoders where nothing is known.
+        embedding: How it makes one vector of a text, where that is known beside what its folder says.
     """
 
     name: str
@@ -42,6 +59,7 @@ class ModelSource:
     trust_remote_code: bool = False
     allow_pickle: bool = False
     similarity_scale: float = SIMILARITY_SCALE
+    embedding: TextEmbedding | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,7 @@ class Entry:
         provide: Finds it on this machine (importing it first where needed); None while no task can use it.
         similarity_scale: What cosines of its vectors were multiplied by before the softmax that it learned from: how
             far apart they are for it.
+        embedding: How it makes one vector of a text.
     """
 
     name: str
@@ -74,3 +93,4 @@ class Entry:
     advice: str
     provide: Callable[[Entry], ModelSource] | None = None
     similarity_scale: float = SIMILARITY_SCALE
+    embedding: TextEmbedding | None = None

@@ -16,9 +16,11 @@ from supertune.recipes.head import fit_head
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
 from supertune.recipes.start import Start
+from supertune.tasks import RetrievalTask
 from supertune.train import (
     BITS,
     Batching,
+    Coupled,
     Descent,
     FrozenLayers,
     Learner,
@@ -152,6 +154,8 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         padding={"input_ids": vocabulary.padding if vocabulary is not None else padding},
     )
     steps = plan.steps(features["train"])
+    if isinstance(task, RetrievalTask):
+        task = task.relating(features["train"])
     learner = _learner(start, _objective(start, task, model, frozen_layers), model, steps)
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)
@@ -196,7 +200,7 @@ def _still(start: Start, model: PreTrainedModel) -> FrozenLayers | None:
     return FrozenLayers([model.get_submodule(name) for name in prefix.layers])
 
 
-def _learner(start: Start, objective: Objective, model: PreTrainedModel, steps: int) -> Learner:
+def _learner(start: Start, objective: Objective | Coupled, model: PreTrainedModel, steps: int) -> Learner:
     settings = start.config.train
     assert isinstance(settings.learning_rate, float)
     how = OptimizerSettings(
@@ -248,9 +252,11 @@ def moves_rows(config: Config) -> bool:
     return train.embeddings == "rows" and train.optimizer in ("adamw", "adam") and not looks_at_all
 
 
-def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective:
+def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective | Coupled:
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
     train = start.config.train
+    if isinstance(task, RetrievalTask):
+        return Coupled(task.forward if frozen is None else frozen.recalling(task.forward), task.criterion)
     similar = _by_similarity(start)
     loss: Objective = task.loss if similar is None else by_similarity(similar.similarity, similar.temperature)
     objective: Objective = loss if frozen is None else frozen.recalling(loss)

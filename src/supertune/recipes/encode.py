@@ -18,8 +18,7 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.tasks import TASKS, tokenizer_fingerprint
-from supertune.train import take
+from supertune.tasks import TASKS, RetrievalTask, tokenizer_fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -91,7 +90,7 @@ def _kept_tokens(
 ) -> Features | None:
     """The tokens from the cache, put there if need be; None where that does not pay or is not possible."""
     texts, characters = texts_fingerprint(table, task.columns.text)
-    if characters < CACHED_CHARACTERS:
+    if characters < CACHED_CHARACTERS or task.columns.negatives:
         return None
     settings = json.dumps([task.name, *task.token_settings, max_length, texts, tokenizer_fingerprint(tokenizer)])
     key = sha256_bytes(settings.encode())
@@ -139,13 +138,16 @@ def after(before: int, bar: Bar) -> Callable[[int], None]:
 
 
 def labelled_only(task: Task, features: Mapping[str, Features]) -> dict[str, Features]:
-    """The features of the rows that have a label; those of a split that lacks none as they are, not copied."""
-    return {split: _labelled(task, encoded) for split, encoded in features.items()}
+    """The features of what there is to learn from; those of a split that lacks nothing as they are, not copied."""
+    return {split: _labelled(task, encoded, split) for split, encoded in features.items()}
 
 
-def _labelled(task: Task, encoded: Features) -> Features:
+def _labelled(task: Task, encoded: Features, split: str) -> Features:
+    if isinstance(task, RetrievalTask):
+        # Held-out rows stay whole: what nobody asks for can be found as well.
+        return task.learned_groups(encoded) if split == "train" else encoded
     labelled = task.labelled(encoded)
-    return encoded if labelled.all() else take(encoded, np.flatnonzero(labelled))
+    return encoded if labelled.all() else encoded.take(np.flatnonzero(labelled))
 
 
 def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) -> CheckInput:
@@ -161,8 +163,12 @@ def gate_input(start: Start, rows: LoadedRows, features: dict[str, Features]) ->
         given = rows.given[origin].row_ids
         known, here, there = np.intersect1d(tables[split].row_ids, given, assume_unique=True, return_indices=True)
         assert len(known) <= len(given)
-        longest = np.zeros(len(tables[split]), np.int64)
-        np.maximum.at(longest, encoded.rows, encoded.full_lengths)
+        longest: IntArray = np.zeros(len(tables[split]), np.int64)
+        if encoded.groups is None:
+            np.maximum.at(longest, encoded.rows, encoded.full_lengths)
+        else:
+            items = encoded.groups.items
+            longest = np.where(items >= 0, encoded.full_lengths[items], 0).max(axis=1).astype(np.int64)
         lengths[origin][there] = longest[here]
     return CheckInput(
         rows.given,

@@ -20,8 +20,9 @@ from supertune.recipes.check import GateReport, check_allowed, check_metric
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
-from supertune.recipes.start import Start, check_strategy, check_task
-from supertune.train import Position, take, train
+from supertune.recipes.settings import check_strategy, check_task
+from supertune.recipes.start import Start
+from supertune.train import Position, train
 
 _PROBED_BATCHES = 6
 
@@ -157,7 +158,7 @@ def measure_cost(start: Start, task: Task, features: Features, rows: int) -> Cos
 def _recalled(training: Training, task: Task, batches: list[IntArray], folder: Path) -> tuple[list[Features], float]:
     """The batches as training will see them, and seconds per token for what is computed once and kept."""
     features = training.features["train"]
-    some = take(features, np.concatenate(batches))
+    some = features.take(np.concatenate(batches))
     once = 0.0
     if training.frozen is not None:
         begun = time.perf_counter()
@@ -167,7 +168,7 @@ def _recalled(training: Training, task: Task, batches: list[IntArray], folder: P
         if not isinstance(kept, str):
             some, once = kept, (time.perf_counter() - begun) / int(some.lengths.sum())
     ends = np.cumsum([len(items) for items in batches])
-    return [take(some, np.arange(end - len(items), end)) for items, end in zip(batches, ends, strict=True)], once
+    return [some.take(np.arange(end - len(items), end)) for items, end in zip(batches, ends, strict=True)], once
 
 
 def _peak_mb() -> int:

@@ -26,7 +26,8 @@ from supertune.recipes.read_labels import read_labels
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
-from supertune.recipes.start import Start, check_strategy, check_task, located
+from supertune.recipes.settings import check_strategy, check_task
+from supertune.recipes.start import Start, located
 from supertune.recipes.story import Story, write_story
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from supertune.contracts import Features, IntArray, LearnsBySimilarity, model_inputs
-from supertune.train import generator, predict_outputs, take
+from supertune.train import generator, predict_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ def fit_head(
         seed: Draws the rows where they are too many.
         class_weights: A factor for the rows of each label.
     """
-    some = take(features, head_rows(features.targets["labels"], seed))
+    some = features.take(head_rows(features.targets["labels"], seed))
     embeddings = predict_outputs(model, some, embedded, batch_size=_BATCH, padding=padding)
     strategy.fit_head(model, embeddings, some.targets["labels"], class_weights)
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from supertune.config import Config
 from supertune.console import Console
 from supertune.contracts import Features, Score
-from supertune.data import Table, leaked_rows
+from supertune.data import leaked_rows
 from supertune.evaluate import measure as measure_outcome
 from supertune.evaluate import metrics_for, paired_difference
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.measured import WITHOUT_LEAKED, Held, Measurement
 from supertune.recipes.rows import LoadedRows
-from supertune.recipes.saved import SavedModel
+from supertune.recipes.saved import SavedModel, untrained
+from supertune.tasks import RetrievalTask
 
 
 def measure(
@@ -34,7 +35,7 @@ def measure(
         console: Where to show progress.
     """
     settings: dict[str, int] = {"seed": config.train.seed, "resamples": config.evaluate.resamples}
-    held = {split: _hold(saved, rows.whole[split], features[split], config, console) for split in rows.whole}
+    held = _held(saved, rows, features, config, console)
     scores: dict[str, Mapping[str, Score]] = {}
     undefined: Mapping[str, str] = {}
     for split, answers in held.items():
@@ -46,6 +47,8 @@ def measure(
         return Measurement(held, scores, undefined)
     kind = kind_of(saved.task)
     guesses = kind.guesses(saved.task, rows.splits["train"], test, console)
+    if isinstance(saved.task, RetrievalTask):
+        guesses["untrained"] = _held(untrained(saved), rows, features, config, console)["test"].outcome
     baselines = {
         name: measure_outcome(outcome, metrics_for(saved.task.answers), **settings).scores
         for name, outcome in guesses.items()
@@ -56,16 +59,30 @@ def measure(
     return Measurement(held, scores, undefined, baselines, told)
 
 
-def _hold(saved: SavedModel, table: Table, features: Features, config: Config, console: Console) -> Held:
-    with console.progress(f"predicting {len(table):,} rows", len(table)) as bar:
-        outputs: NDArray[Any] = saved.outputs(features, config.evaluate.batch_size, progress=bar)
-    return Held(
-        table=table,
-        features=features,
-        predictions=tuple(saved.task.decode(outputs, features)),
-        outcome=saved.task.outcome(outputs, features),
-        labelled=np.unique(features.rows[saved.task.labelled(features)]),
-    )
+def _held(
+    saved: SavedModel, rows: LoadedRows, features: Mapping[str, Features], config: Config, console: Console
+) -> dict[str, Held]:
+    """Every held-out split and what the model says about it.
+
+    Where answers are looked for among the rows of every split, those of the training rows are there as well.
+    """
+    splits = list(features) if isinstance(saved.task, RetrievalTask) else list(rows.whole)
+    outputs: dict[str, NDArray[Any]] = {}
+    for split in splits:
+        encoded = features[split]
+        with console.progress(f"predicting {len(encoded):,} texts", len(encoded)) as bar:
+            outputs[split] = saved.outputs(encoded, config.evaluate.batch_size, progress=bar)
+    task = saved.task.among(outputs, {split: features[split] for split in splits})
+    return {
+        split: Held(
+            table=rows.whole[split],
+            features=features[split],
+            predictions=tuple(task.decode(outputs[split], features[split])),
+            outcome=task.outcome(outputs[split], features[split]),
+            labelled=task.scored_rows(features[split]),
+        )
+        for split in rows.whole
+    }
 
 
 def _without_leaked(

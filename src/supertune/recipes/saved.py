@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task, label_names
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, write_json
-from supertune.models import ModelSource, load_configuration, load_tokenizer, load_with_head, resolve, save_tokenizer
+from supertune.models import (
+    ModelSource,
+    TextEmbedding,
+    load_configuration,
+    load_tokenizer,
+    load_with_head,
+    resolve,
+    save_tokenizer,
+    write_embedding,
+)
 from supertune.recipes.start import Start
 from supertune.strategies import STRATEGIES, build_strategy
-from supertune.tasks import TASKS, task_from_state
+from supertune.tasks import TASKS, RetrievalTask, task_from_state
 from supertune.train import predict_outputs
 
 if TYPE_CHECKING:
@@ -79,10 +88,20 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
     }
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
-        if strategy.adapter:
+        if isinstance(task, RetrievalTask):
+            _write_vectors(task, start, model, partial)
+        elif strategy.adapter:
             write_json(partial / LABELS_FILE, {"labels": label_names(task)})
         _writing(save_tokenizer, start.tokenizer, partial)
         write_json(partial / TASK_FILE, described)
+
+
+def _write_vectors(task: RetrievalTask, start: Start, model: PreTrainedModel, folder: Path) -> None:
+    """How a vector is made, as sentence-transformers reads it."""
+    settings = task.settings
+    embedding = TextEmbedding(settings.pooling, settings.query_prompt, settings.passage_prompt)
+    width = int(model.config.get_text_config().hidden_size)
+    write_embedding(folder, embedding, width=width, max_length=start.max_length)
 
 
 def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None:
@@ -146,6 +165,17 @@ def open_saved(folder: Path) -> SavedModel:
     return SavedModel(model, tokenizer, task, max_length, base, strategy)
 
 
+def untrained(saved: SavedModel) -> SavedModel:
+    """The same with the weights that training began with, where the task's answers are the body's own.
+
+    Raises:
+        UserError: The base model is not here any more, or has changed.
+    """
+    source = _base(saved.base, Path(saved.base["name"]))
+    model = load_with_head(source, saved.task.head(), pad_token_id=saved.tokenizer.pad_token_id)
+    return replace(saved, model=model)
+
+
 def base_head(strategy: Strategy, task: Task, source: ModelSource) -> Head:
     """What to open the pre-trained model with: the task's head, unless the strategy answers with the model's own."""
     if not isinstance(strategy, ReadsLabels):
@@ -178,9 +208,7 @@ def reload_check(model: PreTrainedModel, saved: SavedModel, features: Features) 
     Raises:
         SupertuneError: They differ: what was saved is not what was trained.
     """
-    from supertune.train import take
-
-    some = take(features, np.arange(min(_CHECKED_ROWS, len(features))))
+    some = features.take(np.arange(min(_CHECKED_ROWS, len(features))))
     padding = {"input_ids": int(saved.tokenizer.pad_token_id or 0)}
     # In one batch, since raw outputs may be as long as its longest text.
     trained, reloaded = (

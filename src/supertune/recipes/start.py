@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from supertune.config import Config, absolute_paths
 from supertune.console import Console
-from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy
+from supertune.contracts import Columns, ReadsLabels, Strategy
 from supertune.errors import UserError
 from supertune.models import (
     REGISTRY,
@@ -25,9 +25,11 @@ from supertune.models import (
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
-from supertune.strategies import build_strategy, looks_back_only
+from supertune.recipes.settings import check_fits, chosen_strategy, default_rate, strategy_values
+from supertune.recipes.vectors import embedding_settings
+from supertune.strategies import looks_back_only
 from supertune.tasks import TASKS
-from supertune.train import RATE_FACTORS, Precision, available_bytes, considerate_threads, measure_precision
+from supertune.train import Precision, available_bytes, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
     import torch
@@ -138,75 +140,6 @@ def auto_epochs(rows: int, batch_size: int, passes: float = 1.0) -> int:
     return math.ceil(min(MOST_EPOCHS * passes, usual))
 
 
-def default_rate(strategy: Strategy, optimizer: str) -> float:
-    """The strategy's rate, which suits AdamW, as a start for another optimizer."""
-    return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
-
-
-def check_task(config: Config) -> None:
-    """Check the settings of the task before any work is done.
-
-    Raises:
-        UserError: A setting means nothing for it.
-    """
-    asks = TASKS[config.task.name].answers == "answers"
-    others = {"task.stride", "task.longest_answer", "task.n_best"} if not asks else {"task.symmetric", "data.separator"}
-    for key in sorted(others):
-        section, _, name = key.partition(".")
-        if getattr(getattr(config, section), name):
-            raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
-    if asks and config.data.pair is False:
-        raise UserError("a question and its text are always two texts", where="data.pair", fix="leave it out")
-
-
-def check_strategy(config: Config) -> None:
-    """Check the settings of the strategy before any work is done.
-
-    Raises:
-        UserError: A setting means nothing for it, or the strategy is not for the task.
-    """
-    if config.strategy.name != "auto":
-        strategy = chosen_strategy(config)
-        if TASKS[config.task.name].answers == "answers" and (strategy.own_head or strategy.extra_tokens):
-            raise UserError(
-                f"{strategy.name} answers for a text as a whole, and {config.task.name} for each of its tokens"
-                if strategy.own_head
-                else f"{strategy.name} puts tokens before the text that an answer could be found in",
-                where="strategy.name",
-                fix="--strategy full, or of those that learn few weights lora, dora, adapter, ia3, bitfit or layernorm",
-            )
-        return
-    for key in config.strategy.model_dump(exclude={"name"}, exclude_defaults=True):
-        raise UserError(
-            "belongs to a strategy, and that is still to be chosen",
-            where=f"strategy.{key}",
-            fix="name the strategy instead of auto, or leave it out",
-        )
-
-
-def chosen_strategy(config: Config) -> Strategy:
-    """The strategy with the settings that are not as every strategy has them.
-
-    Raises:
-        UserError: A setting means nothing for it.
-    """
-    settings = config.strategy.model_dump(exclude={"name"}, exclude_defaults=True)
-    strategy = build_strategy(config.strategy.name, settings)
-    wanted = kind_of(config.task.name).head_learning_rate
-    if wanted is None or config.strategy.head_rate is not None or not hasattr(strategy, "head_rate"):
-        return strategy
-    given = config.train.learning_rate
-    rate = given if isinstance(given, float) else default_rate(strategy, config.train.optimizer)
-    return build_strategy(config.strategy.name, {**settings, "head_rate": max(1.0, float(f"{wanted / rate:.3g}"))})
-
-
-def strategy_values(strategy: Strategy) -> dict[str, object]:
-    """Every setting of the strategy by its configuration key; what is empty is null there."""
-    settings = asdict(strategy)  # type: ignore[call-overload]
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
-    return {f"strategy.{key}": None if value in ("", []) else value for key, value in plain.items()}
-
-
 def find_device(name: str) -> torch.device:
     """The device called ``name``; ``auto`` is the first GPU if there is one.
 
@@ -261,52 +194,13 @@ def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Cons
     return config.with_values({"strategy.name": choice.strategy}), choice.why
 
 
-def _check_fits(config: Config, strategy: Strategy, columns: Columns) -> None:
-    """Check that settings of training mean something for the strategy.
-
-    Raises:
-        UserError: One does not.
-    """
-    train = config.train
-    if isinstance(strategy, ReadsLabels | LearnsBySimilarity) and TASKS[config.task.name].answers != "classes":
-        raise UserError(
-            f"{strategy.name} gives every text one label, and {config.task.name} asks for something else",
-            where="strategy.name",
-            fix="--strategy probe, which learns from few rows as well, or full",
-        )
-    if isinstance(strategy, ReadsLabels):
-        if columns.pair:
-            raise UserError(
-                f"{strategy.name} reads one text, and these are pairs",
-                where="data.pair",
-                fix="--no-pair joins the two to one text; --strategy probe learns from pairs",
-            )
-        if train.epochs not in ("auto", 0):
-            raise UserError("learns from no rows", where="train.epochs", fix="leave it out with --strategy zero-shot")
-        for key in ("learning_rate", "seeds", "averaging", "loss", "optimizer", "class_weights"):
-            # Its own configuration, written out, holds the rate that nothing learns at.
-            own = (getattr(type(train)(), key), strategy.default_learning_rate(), kind_of(config.task.name).loss)
-            if getattr(train, key) not in own:
-                raise UserError(
-                    "learns from no rows", where=f"train.{key}", fix="leave it out with --strategy zero-shot"
-                )
-        return
-    if train.epochs == 0:
-        raise UserError(
-            "nothing would be learned",
-            where="train.epochs",
-            fix="at least 1, or --strategy zero-shot, which learns nothing",
-        )
-    if isinstance(strategy, LearnsBySimilarity):
-        defaults = type(train)()
-        for key in ("loss", "label_smoothing", "r_drop"):
-            # Its own configuration, written out, holds the loss that a head would be learned by.
-            if getattr(train, key) not in (getattr(defaults, key), kind_of(config.task.name).loss):
-                raise UserError(
-                    f"means nothing for the strategy {strategy.name!r}, which learns by similarity",
-                    where=f"train.{key}",
-                    fix="leave it out",
-                )
+def _task_values(config: Config, columns: Columns, source: ModelSource) -> dict[str, object]:
+    """The task's settings; what the user leaves open is as the model was trained, or as the task has it."""
+    asked = {name: value for name, value in config.task.model_dump().items() if value is not None}
+    if TASKS[config.task.name].answers == "ranking":
+        asked = asdict(embedding_settings(source)) | asked
+    task = TASKS[config.task.name].built(columns, asked)
+    return {f"task.{name}": value for name, value in task.configured().items()}
 
 
 def settle(
@@ -331,7 +225,7 @@ def settle(
     else:
         precision = train.precision
     strategy = chosen_strategy(config)
-    _check_fits(config, strategy, rows.columns)
+    check_fits(config, strategy, rows.columns)
     room = source.max_positions - strategy.extra_tokens
     if config.model.max_length is None and room >= 8:
         max_length = min(max_length, room)
@@ -353,8 +247,8 @@ def settle(
     if parameters and (weak := strategy.caution(parameters)):
         console.warn(weak)
     values: dict[str, object] = {
-        "data.text": list(rows.columns.text),
-        "data.label": rows.columns.label if len(rows.columns.labels) == 1 else list(rows.columns.labels),
+        "data.text": [*rows.columns.text, *rows.columns.negatives],
+        "data.label": list(rows.columns.labels) if len(rows.columns.labels) > 1 else rows.columns.label,
         "data.pair": rows.columns.pair,
         "data.separator": rows.columns.separator,
         "data.group": rows.columns.group,
@@ -366,8 +260,7 @@ def settle(
         "train.device": str(device),
         "train.precision": precision,
     }
-    task = TASKS[config.task.name].built(rows.columns, config.task.model_dump())
-    values |= {f"task.{name}": value for name, value in task.configured().items()}
+    values |= _task_values(config, rows.columns, source)
     if train.embeddings == "auto":
         # 32 bits by choice ask for exactness, not for want of bfloat16.
         values["train.embeddings"] = "dense" if train.precision == "fp32" else "rows"

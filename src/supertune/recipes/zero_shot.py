@@ -17,7 +17,8 @@ from supertune.models import ModelSource, load_tokenizer, load_with_head
 from supertune.recipes.predict import predict_table, with_progress
 from supertune.recipes.rows import sample_texts
 from supertune.recipes.saved import SavedModel, base_head
-from supertune.recipes.start import check_padding, chosen_strategy, find_max_length, find_model
+from supertune.recipes.settings import chosen_strategy
+from supertune.recipes.start import check_padding, find_max_length, find_model
 from supertune.tasks import ClassificationTask
 
 if TYPE_CHECKING:

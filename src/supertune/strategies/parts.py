@@ -21,7 +21,10 @@ def head_modules(model: PreTrainedModel) -> list[str]:
     pre-trained saw another task.
     """
     body = cast(Any, model).base_model
-    names = []
+    names: list[str] = []
+    if body is model:
+        # Its own states are the answer, and a pooler stands beside them.
+        return names
     for name, child in model.named_children():
         if child is body:
             names += [f"{name}.{part}" for part, module in body.named_children() if "pooler" in part and _has(module)]

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from supertune.contracts import FrozenPrefix, ParameterGroup
 from supertune.errors import UserError
@@ -56,7 +56,9 @@ class PeftStrategy:
         with _quietly():
             configuration = self.configuration(model)
         kind = type(model).__name__
-        configuration.task_type = next((task for end, task in TASK_TYPES.items() if kind.endswith(end)), None)
+        body = cast(Any, model).base_model is model
+        known = next((task for end, task in TASK_TYPES.items() if kind.endswith(end)), None)
+        configuration.task_type = "FEATURE_EXTRACTION" if body else known
         # Those that peft names by itself may lack a pooler, and a head that is not saved is lost (peft#876).
         configuration.modules_to_save = head_modules(model)
         with _quietly():

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from supertune.contracts import Task
+from supertune.contracts import Columns, Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
+from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
 from supertune.tasks.thresholds import Cut, chosen_cut
-from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
+from supertune.tasks.tokenise import joined, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
 
-TASKS: Mapping[str, type[ClassificationTask] | type[MultilabelTask] | type[RegressionTask] | type[ExtractiveQaTask]] = {
+
+class TaskKind(Protocol):
+    """What is known of a task before there are rows: its class.
+
+    Attributes:
+        answers: The kind of answers that it gives.
+    """
+
+    answers: str
+
+    def built(self, columns: Columns, settings: Mapping[str, Any]) -> Task:
+        """The task for some columns, as the configuration's section ``task`` has it."""
+        ...
+
+    def from_state(self, state: Mapping[str, Any]) -> Task:
+        """The task as its `Task.state` was saved."""
+        ...
+
+
+TASKS: Mapping[str, TaskKind] = {
     "classification": ClassificationTask,
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
+    "retrieval": RetrievalTask,
 }
 
 
@@ -31,14 +52,19 @@ __all__ = [
     "UNLABELLED",
     "ClassificationTask",
     "Cut",
+    "EmbeddingSettings",
     "ExtractiveQaTask",
     "MultilabelTask",
     "RegressionTask",
+    "RetrievalTask",
+    "Role",
+    "TaskKind",
     "chosen_cut",
     "joined",
     "label_text",
     "parts_pairs",
     "task_from_state",
+    "text_tokens",
     "token_lengths",
     "tokenizer_fingerprint",
 ]

@@ -100,6 +100,18 @@ class TextTask:
         """There is no threshold."""
         return self
 
+    def labelled(self, features: Features) -> NDArray[np.bool_]:
+        """Bool (items,): which items have a target."""
+        raise NotImplementedError
+
+    def scored_rows(self, features: Features) -> IntArray:
+        """Every row that has a target."""
+        return np.unique(features.rows[self.labelled(features)])
+
+    def among(self, outputs: Mapping[str, NDArray[Any]], features: Mapping[str, Features]) -> Self:
+        """Each row is answered by itself."""
+        return self
+
     def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the outputs and the number of items, in 32 bits."""
         assert self._criterion is not None

@@ -73,6 +73,21 @@ def token_batches(
         start += len(texts)
 
 
+def text_tokens(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None) -> Features:
+    """Texts as ``input_ids``, cut to ``max_length``, one item per text, without targets; ``rows`` counts the texts.
+
+    Comes at once: the caller takes care that the texts are not too many.
+    """
+    found = _tokenise(texts, tokenizer, max_length, _frame(tokenizer))
+    return Features(
+        tokens={"input_ids": found.ids},
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(found.lengths)]),
+        targets={},
+        rows=np.arange(len(texts), dtype=np.int64),
+        full_lengths=found.full_lengths,
+    )
+
+
 def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase) -> Iterator[IntArray]:
     """Number of tokens of each row's text or pair, special tokens included, nothing cut; one array per batch."""
     tokenise = _tokeniser(columns, tokenizer)

@@ -1,7 +1,7 @@
 """The engine: batches, losses, optimizers, schedules, precision, and the loop that puts them together."""
 
 from supertune.train.attention import measure_attention, set_attention
-from supertune.train.batches import Batching, collate, epoch_order, sequential_order, take
+from supertune.train.batches import Batching, collate, epoch_order, sequential_order
 from supertune.train.checkpoints import (
     CheckpointWriter,
     NotWritten,
@@ -13,6 +13,7 @@ from supertune.train.checkpoints import (
     rng_state,
     unflatten,
 )
+from supertune.train.coupled import Coupled
 from supertune.train.embeddings import UsedVocabulary, row_adam
 from supertune.train.frozen import FrozenLayers
 from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
@@ -20,12 +21,14 @@ from supertune.train.loop import Plan, Position, consume, predict_outputs, train
 from supertune.train.losses import (
     CLASS_LOSSES,
     NUMBER_LOSSES,
+    RANKING_LOSSES,
     SET_LOSSES,
     LossSettings,
     balanced_weights,
     by_similarity,
     cosine_pairs,
     cross_entropy,
+    in_batch_both_ways,
     pointing,
     supervised_contrastive,
 )
@@ -58,12 +61,14 @@ __all__ = [
     "CLASS_LOSSES",
     "NUMBER_LOSSES",
     "OPTIMIZERS",
+    "RANKING_LOSSES",
     "RATE_FACTORS",
     "SET_LOSSES",
     "SHAPES",
     "Batch",
     "Batching",
     "CheckpointWriter",
+    "Coupled",
     "Descent",
     "FrozenLayers",
     "Learner",
@@ -100,6 +105,7 @@ __all__ = [
     "freelb",
     "generator",
     "hidden_matrices",
+    "in_batch_both_ways",
     "measure_attention",
     "measure_precision",
     "mixout",
@@ -122,7 +128,6 @@ __all__ = [
     "supervised_contrastive",
     "symmetric_binary_kl",
     "symmetric_kl",
-    "take",
     "torch_seed",
     "train",
     "unflatten",

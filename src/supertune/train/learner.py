@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from supertune.contracts import ParameterGroup
+from supertune.train.coupled import Coupled, coupled_gradients
 from supertune.train.embeddings.rows import RowEmbedding
 from supertune.train.masters import Masters
 from supertune.train.precision import Precision
@@ -61,7 +62,7 @@ class Learner:
 
     Args:
         model: Trained in place; in bf16 it computes with bfloat16 weights until `release`.
-        objective: What is minimised.
+        objective: What is minimised; of items that are compared with each other, in two parts.
         groups: Which parameters learn, and at what rate.
         build: Makes the optimizer from groups of named 32-bit tensors.
         precision: Number type to compute in.
@@ -74,7 +75,7 @@ class Learner:
     def __init__(
         self,
         model: PreTrainedModel,
-        objective: Objective,
+        objective: Objective | Coupled,
         groups: Sequence[ParameterGroup],
         build: BuildOptimizer,
         *,
@@ -129,8 +130,17 @@ class Learner:
                     parameter.requires_grad_(name not in waiting)
             self._waiting = waiting
 
-    def gradients(self, pieces: Iterable[Batch]) -> tuple[float, int]:
+    @property
+    def coupled(self) -> bool:
+        """Whether the items of a step are compared with each other."""
+        return isinstance(self._objective, Coupled)
+
+    def gradients(self, pieces: Iterable[Batch], *, cached: bool = False) -> tuple[float, int]:
         """Gradients of the summed loss over all pieces of a step; returns that loss and the supervised items.
+
+        Args:
+            pieces: The step.
+            cached: Where items are compared with each other: hold the activations of one piece at a time.
 
         Raises:
             FloatingPointError: The loss is not a finite number.
@@ -140,14 +150,18 @@ class Learner:
         # At every step, since consumers may predict between any two.
         self.model.train()
         self.masters.clear()
+        batches = ({name: value.to(self.device) for name, value in piece.items()} for piece in pieces)
         summed = torch.zeros((), device=self.device)
         count = torch.zeros((), dtype=torch.int64, device=self.device)
-        for piece in pieces:
-            batch = {name: value.to(self.device) for name, value in piece.items()}
-            loss, items = self._descent(self._objective, self.model, batch)
-            self.masters.collect()
-            summed += loss
-            count += items
+        if isinstance(self._objective, Coupled):
+            collect = self.masters.collect
+            summed, count = coupled_gradients(self._objective, self.model, list(batches), collect, cached=cached)
+        else:
+            for batch in batches:
+                loss, items = self._descent(self._objective, self.model, batch)
+                self.masters.collect()
+                summed += loss
+                count += items
         if not torch.isfinite(summed):
             raise FloatingPointError("the loss is not a finite number")
         return float(summed), int(count)

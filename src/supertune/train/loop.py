@@ -11,6 +11,7 @@ import numpy as np
 
 from supertune.contracts import Consumer, Event, Features, IntArray, Stop
 from supertune.train.batches import Batching, collate, epoch_order, sequential_order
+from supertune.train.coupled import even_pieces
 from supertune.train.learner import Learner
 from supertune.train.memory import out_of_memory
 from supertune.train.schedules import Schedule
@@ -48,7 +49,8 @@ class Plan:
     def steps(self, features: Features) -> int:
         """Optimizer steps of all epochs together; the last, smaller batch of each is a step too."""
         if self.batching.tokens is None:
-            return self.epochs * -(-len(features) // self.batching.rows)
+            units = len(features) if features.groups is None else len(features.groups)
+            return self.epochs * -(-units // self.batching.rows)
         return sum(len(self.order(features, epoch)) for epoch in range(self.epochs))
 
 
@@ -141,14 +143,17 @@ def _gradients(
 ) -> tuple[float, int]:
     """Gradients of one step, in more pieces where memory does not suffice; the step stays the same."""
     while True:
-        pieces = np.array_split(items, min(position.pieces, len(items)))
+        count = min(position.pieces, len(items))
+        lengths = features.lengths[items]
+        pieces = even_pieces(items, lengths, count) if learner.coupled else np.array_split(items, count)
         try:
-            return learner.gradients(collate(features, piece, plan.padding) for piece in pieces)
+            batches = (collate(features, piece, plan.padding) for piece in pieces)
+            return learner.gradients(batches, cached=count > 1)
         except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error) or len(pieces) == len(items):
+            if not out_of_memory(error) or count == len(items):
                 raise
         learner.forget_gradients()
-        position.pieces = 2 * len(pieces)
+        position.pieces = 2 * count
 
 
 def consume(events: Iterator[Event], consumers: Sequence[Consumer]) -> Iterator[Event]:

@@ -15,6 +15,7 @@ from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
 from supertune.data.check.leakage import check_leakage, leaked_rows
+from supertune.data.check.negatives import check_negatives
 from supertune.data.check.outliers import check_outliers
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
@@ -32,6 +33,7 @@ CHECKS: dict[str, Check] = {
     "rare-classes": check_rare_classes,
     "outliers": check_outliers,
     "answers": check_answers,
+    "negatives": check_negatives,
     "truncation": check_truncation,
 }
 

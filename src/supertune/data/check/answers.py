@@ -26,10 +26,10 @@ def answer_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
 def stratum_codes(table: Table, columns: Columns) -> LabelCodes:
     """What rows are divided by when they are split: their class, their rarest label, or whether there is an answer.
 
-    Nothing for numbers.
+    Nothing for numbers and rankings.
     """
     if columns.answers == "sets" and columns.labels:
         return rarest_labels(table, columns)
     if columns.answers == "answers" and columns.labels:
         return answerable_codes(table, columns)
-    return label_codes({"all": table}, None if columns.answers == "numbers" else columns.label)
+    return label_codes({"all": table}, None if columns.answers in ("numbers", "ranking") else columns.label)

@@ -12,6 +12,7 @@ from supertune.recipes.kinds.answers import TextAnswers
 from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
 from supertune.recipes.kinds.numbers import NumberAnswers
+from supertune.recipes.kinds.ranking import RankedAnswers
 from supertune.recipes.kinds.sets import SetAnswers
 from supertune.tasks import TASKS
 
@@ -20,6 +21,7 @@ KINDS: Mapping[str, AnswerKind] = {
     "numbers": NumberAnswers(),
     "sets": SetAnswers(),
     "answers": TextAnswers(),
+    "ranking": RankedAnswers(),
 }
 
 

@@ -4,18 +4,21 @@ from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
 from supertune.train.losses.contrastive import by_similarity, cosine_pairs, supervised_contrastive
 from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
 from supertune.train.losses.pointing import pointing
+from supertune.train.losses.ranking import RANKING_LOSSES, in_batch_both_ways
 from supertune.train.losses.regression import NUMBER_LOSSES
 from supertune.train.losses.sets import SET_LOSSES
 
 __all__ = [
     "CLASS_LOSSES",
     "NUMBER_LOSSES",
+    "RANKING_LOSSES",
     "SET_LOSSES",
     "LossSettings",
     "balanced_weights",
     "by_similarity",
     "cosine_pairs",
     "cross_entropy",
+    "in_batch_both_ways",
     "pointing",
     "supervised_contrastive",
 ]

@@ -1,0 +1,158 @@
+"""Whether settings mean something for the task and the strategy, before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+
+from supertune.config import Config
+from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy
+from supertune.errors import UserError
+from supertune.recipes.kinds import kind_of
+from supertune.strategies import build_strategy
+from supertune.tasks import TASKS
+from supertune.train import RATE_FACTORS
+
+_MEANT_FOR: Mapping[str, Collection[str]] = {
+    "data.separator": ("classes", "numbers", "sets"),
+    "task.symmetric": ("classes", "numbers", "sets", "ranking"),
+    **dict.fromkeys(("task.stride", "task.longest_answer", "task.n_best"), ("answers",)),
+    **dict.fromkeys(
+        (
+            *("task.pooling", "task.query_prompt", "task.passage_prompt", "task.scale", "task.dimensions"),
+            *("task.negatives", "task.negatives_per_row"),
+        ),
+        ("ranking",),
+    ),
+}
+"""Setting → the kinds of answers for which it means something, where that is not every kind."""
+
+_HEADLESS = {
+    "answers": (
+        "answers for a text as a whole, and extractive-qa for each of its tokens",
+        "puts tokens before the text that an answer could be found in",
+    ),
+    "ranking": (
+        "has a head of its own that answers with labels, and retrieval answers with the text's vector",
+        "puts tokens before the text, which its vector would be made of as well",
+    ),
+}
+"""Kinds of answers for which a strategy can neither bring a head nor tokens of its own, and why not."""
+
+_TWO_TEXTS = {"answers": "a question and its text", "ranking": "a query and its passage"}
+"""Kinds of answers that two texts are needed for."""
+
+
+def check_task(config: Config) -> None:
+    """Check the settings of the task before any work is done.
+
+    Raises:
+        UserError: A setting means nothing for it.
+    """
+    kind = TASKS[config.task.name].answers
+    for key, kinds in _MEANT_FOR.items():
+        section, _, name = key.partition(".")
+        if kind not in kinds and getattr(getattr(config, section), name):
+            raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
+    if kind in _TWO_TEXTS and config.data.pair is False:
+        raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")
+
+
+def check_strategy(config: Config) -> None:
+    """Check the settings of the strategy before any work is done.
+
+    Raises:
+        UserError: A setting means nothing for it, or the strategy is not for the task.
+    """
+    if config.strategy.name != "auto":
+        strategy = chosen_strategy(config)
+        kind = TASKS[config.task.name].answers
+        if kind in _HEADLESS and (strategy.own_head or strategy.extra_tokens):
+            raise UserError(
+                f"{strategy.name} {_HEADLESS[kind][0 if strategy.own_head else 1]}",
+                where="strategy.name",
+                fix="--strategy full, or of those that learn few weights lora, dora, adapter, ia3, bitfit or layernorm",
+            )
+        return
+    for key in config.strategy.model_dump(exclude={"name"}, exclude_defaults=True):
+        raise UserError(
+            "belongs to a strategy, and that is still to be chosen",
+            where=f"strategy.{key}",
+            fix="name the strategy instead of auto, or leave it out",
+        )
+
+
+def chosen_strategy(config: Config) -> Strategy:
+    """The strategy with the settings that are not as every strategy has them.
+
+    Raises:
+        UserError: A setting means nothing for it.
+    """
+    settings = config.strategy.model_dump(exclude={"name"}, exclude_defaults=True)
+    strategy = build_strategy(config.strategy.name, settings)
+    wanted = kind_of(config.task.name).head_learning_rate
+    if wanted is None or config.strategy.head_rate is not None or not hasattr(strategy, "head_rate"):
+        return strategy
+    given = config.train.learning_rate
+    rate = given if isinstance(given, float) else default_rate(strategy, config.train.optimizer)
+    return build_strategy(config.strategy.name, {**settings, "head_rate": max(1.0, float(f"{wanted / rate:.3g}"))})
+
+
+def default_rate(strategy: Strategy, optimizer: str) -> float:
+    """The strategy's rate, which suits AdamW, as a start for another optimizer."""
+    return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
+
+
+def strategy_values(strategy: Strategy) -> dict[str, object]:
+    """Every setting of the strategy by its configuration key; what is empty is null there."""
+    settings = asdict(strategy)  # type: ignore[call-overload]
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+    return {f"strategy.{key}": None if value in ("", []) else value for key, value in plain.items()}
+
+
+def check_fits(config: Config, strategy: Strategy, columns: Columns) -> None:
+    """Check that settings of training mean something for the strategy.
+
+    Raises:
+        UserError: One does not.
+    """
+    train = config.train
+    if isinstance(strategy, ReadsLabels | LearnsBySimilarity) and TASKS[config.task.name].answers != "classes":
+        raise UserError(
+            f"{strategy.name} gives every text one label, and {config.task.name} asks for something else",
+            where="strategy.name",
+            fix="--strategy probe, which learns from few rows as well, or full",
+        )
+    if isinstance(strategy, ReadsLabels):
+        if columns.pair:
+            raise UserError(
+                f"{strategy.name} reads one text, and these are pairs",
+                where="data.pair",
+                fix="--no-pair joins the two to one text; --strategy probe learns from pairs",
+            )
+        if train.epochs not in ("auto", 0):
+            raise UserError("learns from no rows", where="train.epochs", fix="leave it out with --strategy zero-shot")
+        for key in ("learning_rate", "seeds", "averaging", "loss", "optimizer", "class_weights"):
+            # Its own configuration, written out, holds the rate that nothing learns at.
+            own = (getattr(type(train)(), key), strategy.default_learning_rate(), kind_of(config.task.name).loss)
+            if getattr(train, key) not in own:
+                raise UserError(
+                    "learns from no rows", where=f"train.{key}", fix="leave it out with --strategy zero-shot"
+                )
+        return
+    if train.epochs == 0:
+        raise UserError(
+            "nothing would be learned",
+            where="train.epochs",
+            fix="at least 1, or --strategy zero-shot, which learns nothing",
+        )
+    if isinstance(strategy, LearnsBySimilarity):
+        defaults = type(train)()
+        for key in ("loss", "label_smoothing", "r_drop"):
+            # Its own configuration, written out, holds the loss that a head would be learned by.
+            if getattr(train, key) not in (getattr(defaults, key), kind_of(config.task.name).loss):
+                raise UserError(
+                    f"means nothing for the strategy {strategy.name!r}, which learns by similarity",
+                    where=f"train.{key}",
+                    fix="leave it out",
+                )
