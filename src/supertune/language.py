@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 # Letters only: the middle dot ・ and the voicing marks stand in Chinese and Korean texts too.
@@ -23,6 +24,10 @@ _OTHER_UNSPACED = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0e5b\u0e81-\u0edf\u1000-\u
 _CHARACTER = "|".join([_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[々〇]"])
 _TOKEN = re.compile(rf"{_CHARACTER}|[a-z0-9]+")
 _TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}")
+_UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
+# A run of letters, digits and marks of any script; what stands in scripts without spaces is taken out of it again.
+_LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
+_MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _SENTENCE = re.compile(r"(?:[^。！？!?…\n.]|\.(?!\s|$))+[。！？!?….]*[”’」』）)\"']*")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
@@ -96,6 +101,27 @@ def words(text: str) -> list[str]:
     return tokens
 
 
+def search_terms(text: str) -> list[str]:
+    """The terms by which a text is found: words of every script, and of scripts without spaces pairs and characters.
+
+    Forms that mean the same (full width, upper case) are one term (NFKC, case folding). Of scripts without spaces
+    neighbouring characters are a term, and each character is: no dictionary has every name, and ``猫`` is to find
+    ``小猫``. Words are not brought to their stems.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    if folded.isascii():
+        return _LETTERS.findall(folded)
+    terms: list[str] = []
+    end = 0
+    for run in _UNSPACED_RUN.finditer(folded):
+        terms += _LETTERS.findall(folded[end : run.start()])
+        found = run.group()
+        terms += found
+        terms += map("".join, pairwise(found))
+        end = run.end()
+    return terms + _LETTERS.findall(folded[end:])
+
+
 def _folded(text: str) -> str:
     return (text.translate(_TO_HALF_WIDTH) if has_unspaced_script(text) else text).lower()
 
@@ -103,6 +129,34 @@ def _folded(text: str) -> str:
 def sentences(text: str) -> list[str]:
     """The text in sentences: behind 。！？!? and line breaks, and behind a full stop that white space follows."""
     return [piece for found in _SENTENCE.findall(text) if not is_blank(piece := found.strip())]
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Where the `sentences` of a text stand: their first characters, and behind their last."""
+    spans = []
+    for found in _SENTENCE.finditer(text):
+        piece = found.group()
+        if not is_blank(piece):
+            start = found.start() + len(piece) - len(piece.lstrip())
+            spans.append((start, start + len(piece.strip())))
+    return spans
+
+
+def break_near_middle(text: str) -> int:
+    """Where to cut a text of two characters or more in two: behind a comma or white space near its middle, or there.
+
+    Returns:
+        The number of characters before the cut, at least 1 and fewer than all.
+    """
+    middle = len(text) // 2
+    breaks = [found.end() for found in _MILD_BREAK.finditer(text, len(text) // 4, len(text) - len(text) // 4)]
+    if inside := [place for place in breaks if 0 < place < len(text)]:
+        return min(inside, key=lambda place: abs(place - middle))
+    place = max(middle, 1)
+    # A mark stays with its letter.
+    while place < len(text) - 1 and unicodedata.category(text[place]) in _NO_WIDTH:
+        place += 1
+    return place
 
 
 def display_width(text: str) -> int:
