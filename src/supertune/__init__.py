@@ -17,10 +17,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import check, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api import check, fit, index, inspect, load_run, open_index, read, resume, retrieve, zero_shot
+    from supertune.recipes.retrieve import OpenIndex
     from supertune.recipes.run import Run
 
-__all__ = ["Run", "check", "fit", "inspect", "load_run", "read", "resume", "zero_shot"]
+__all__ = [
+    "OpenIndex",
+    "Run",
+    "check",
+    "fit",
+    "index",
+    "inspect",
+    "load_run",
+    "open_index",
+    "read",
+    "resume",
+    "retrieve",
+    "zero_shot",
+]
+
+_CLASSES = {"Run": "supertune.recipes.run", "OpenIndex": "supertune.recipes.retrieve"}
 
 
 def __getattr__(name: str) -> Any:
@@ -29,8 +45,7 @@ def __getattr__(name: str) -> Any:
 
         return version("supertune")
     if name in __all__:
-        module = "supertune.recipes.run" if name == "Run" else "supertune.api"
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(_CLASSES.get(name, "supertune.api")), name)
     raise AttributeError(f"module 'supertune' has no attribute {name!r}")
 
 

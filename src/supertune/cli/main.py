@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from supertune.cli import check, demo, inspect, merge, models, predict, resume, runs, train, zero_shot
+from supertune.cli import check, demo, index, inspect, merge, models, predict, resume, retrieve, runs, train, zero_shot
 from supertune.errors import SupertuneError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)
 app.command("zero-shot")(zero_shot.zero_shot)
+app.command("index")(index.index)
+app.command("retrieve")(retrieve.retrieve)
 app.command("merge")(merge.merge)
 app.command("inspect")(inspect.inspect)
 app.command("models")(models.models)

@@ -13,6 +13,7 @@ from supertune.evaluate.baselines import MajorityBaseline, TfidfBaseline
 from supertune.evaluate.calibration import ReliabilityBin, reliability
 from supertune.evaluate.compare import paired
 from supertune.evaluate.counts import class_counts, confusion
+from supertune.evaluate.intervals import mean_of_shares
 from supertune.evaluate.metric import Measured, Metric, Resampling
 from supertune.evaluate.numbers import (
     MeanBaseline,
@@ -70,6 +71,7 @@ __all__ = [
     "labels_per_row",
     "labels_together",
     "largest_errors",
+    "mean_of_shares",
     "measure",
     "metrics_for",
     "paired_difference",

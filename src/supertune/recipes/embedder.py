@@ -89,8 +89,12 @@ class Embedder:
 
     def cut(self, texts: Sequence[str], role: Role) -> NDArray[np.bool_]:
         """Bool (texts,): which of them are longer than the model reads here."""
-        too_long = [self._tokens(texts[at : at + _TEXTS], role).full_lengths for at in range(0, len(texts), _TEXTS)]
-        return np.concatenate(too_long) > self.max_length if too_long else np.zeros(0, bool)
+        return self.lengths(texts, role) > self.max_length
+
+    def lengths(self, texts: Sequence[str], role: Role) -> NDArray[np.int64]:
+        """Int64 (texts,): tokens that each text has with its prompt and special tokens, those not read among them."""
+        parts = [self._tokens(texts[at : at + _TEXTS], role).full_lengths for at in range(0, len(texts), _TEXTS)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
     def _tokens(self, texts: Sequence[str], role: Role) -> Features:
         said = [self.task.prompted(text, role) for text in texts]

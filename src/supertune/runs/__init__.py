@@ -16,7 +16,7 @@ from supertune.runs.score_text import interval_text, is_proportion, plain_number
 from supertune.runs.sole_writer import sole_writer, still_running
 from supertune.runs.store import RunStore, create_run, open_run
 from supertune.runs.summary import RunSummary, list_runs, summarize
-from supertune.runs.values import json_value, prediction_row
+from supertune.runs.values import free_name, json_value, prediction_row
 
 __all__ = [
     "Course",
@@ -33,6 +33,7 @@ __all__ = [
     "duration_text",
     "event_loss",
     "event_row",
+    "free_name",
     "interval_text",
     "is_proportion",
     "json_value",
