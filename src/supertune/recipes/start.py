@@ -26,7 +26,7 @@ from supertune.recipes.choose import choose_strategy
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.settings import check_fits, chosen_strategy, default_rate, strategy_values
-from supertune.recipes.vectors import embedding_settings
+from supertune.recipes.vectors import check_dimensions, embedding_settings
 from supertune.strategies import looks_back_only
 from supertune.tasks import TASKS
 from supertune.train import Precision, available_bytes, considerate_threads, measure_precision
@@ -199,6 +199,7 @@ def _task_values(config: Config, columns: Columns, source: ModelSource) -> dict[
     asked = {name: value for name, value in config.task.model_dump().items() if value is not None}
     if TASKS[config.task.name].answers == "ranking":
         asked = asdict(embedding_settings(source)) | asked
+        check_dimensions(source, config.task.dimensions)
     task = TASKS[config.task.name].built(columns, asked)
     return {f"task.{name}": value for name, value in task.configured().items()}
 

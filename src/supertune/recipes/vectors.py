@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from supertune.errors import UserError
 from supertune.models import ModelSource, embedding_of, load_configuration
 from supertune.strategies import looks_back_only
 from supertune.tasks import EmbeddingSettings
@@ -15,3 +18,21 @@ def embedding_settings(source: ModelSource) -> EmbeddingSettings:
     """
     known = embedding_of(source, looks_back_only=looks_back_only(load_configuration(source)))
     return EmbeddingSettings(known.pooling, known.query_prompt, known.passage_prompt, scale=source.similarity_scale)
+
+
+def check_dimensions(source: ModelSource, dimensions: Sequence[int] | None) -> None:
+    """Check that shorter vectors are shorter.
+
+    Raises:
+        UserError: One is as long as the model's, or longer, or named twice.
+    """
+    width = int(load_configuration(source).get_text_config().hidden_size)
+    for length in dimensions or ():
+        if length >= width or list(dimensions or ()).count(length) > 1:
+            raise UserError(
+                f"{length} is named twice"
+                if length < width
+                else f"a vector of {source.name} has {width} numbers, and {length} are no fewer",
+                where="task.dimensions",
+                fix=f"name lengths below {width}, each once",
+            )
