@@ -232,3 +232,15 @@ def test_a_relevance_that_is_none_names_its_row(value: object) -> None:
         list(ranked_of(table, columns))
     with pytest.raises(UserError, match="no row has a relevance above 0"):
         RetrievalTask(columns).fit_state(Table.from_rows([{"query": "a", "passage": "b", "label": 0}]))
+
+
+def test_further_passages_are_texts_or_lists_of_texts() -> None:
+    columns = Columns(("query", "passage"), pair=True, answers="ranking", negatives=("negatives",))
+    cells = ["one", ["one", "two"], '["one", "two"]', "[one", None, " ", []]
+    rows = [{"query": "a", "passage": "b", "negatives": cell} for cell in cells]
+    found = [next(ranked_of(Table.from_rows([row]), columns)).negatives for row in rows]
+    assert found == [("one",), ("one", "two"), ("one", "two"), ("[one",), (), (), ()]
+    for wrong in (3, {"text": "a"}, [1, 2], "[1]"):
+        table = Table.from_rows([{"query": "a", "passage": "b", "negatives": wrong}])
+        with pytest.raises(UserError, match=r"row 0 has .* which is no text"):
+            list(ranked_of(table, columns))
