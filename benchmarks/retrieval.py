@@ -4,10 +4,10 @@ Usage: SUPERTUNE_DATA=folder python benchmarks/retrieval.py [--only CASE …] [-
        [--set key=value …] [--name NAME] [--out runs/retrieval] [--table]
 
 ``supertune train --task retrieval`` with its defaults, `minilm`. ``xquad``: the questions of XQuAD in English and the
-paragraphs that they are about; articles held out, divided anew for every seed; every paragraph of all 48 articles can be
-found. ``dialogsum``: summaries and the dialogues that they are of; a third held out, all 500 can be found. The model
-before training and BM25 answer the same queries, and differences are paired by query. OUT keeps every run's scores; what
-is there is not trained again.
+paragraphs that they are about; articles held out, divided anew for every seed; every paragraph of all 48 articles can
+be found. ``dialogsum``: summaries and the dialogues that they are of; a third held out, all 500 can be found. The
+model before training and BM25 answer the same queries, and differences are paired by query. OUT keeps every run's
+scores; what is there is not trained again.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ from supertune.language import is_missing, join_fields, shorten
 
 MOST_FOUND = 100
 """Passages of each query that metrics look at."""
+CANDIDATES = "supertune_candidates"
+"""The column of passages that were looked for, and not named by the user."""
 
 
 @dataclass(frozen=True)

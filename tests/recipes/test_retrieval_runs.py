@@ -196,3 +196,64 @@ def test_the_gate_tells_of_negatives_that_are_asked_for(tmp_path: Path, tiny_enc
     rows = [{**row, "negatives": [row["passage"]] if place < 10 else []} for place, row in enumerate(pairs(60))]
     with pytest.raises(GateError, match="negatives"):
         fit(rows, tmp_path, tiny_encoder)
+
+
+# ---------------------------------------------------------------- reranking
+
+
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> supertune.Run:
+    settings = {**QUICK, "model.max_length": 24, "task.candidates": 6, "task.negatives_per_row": 2}
+    folder = tmp_path_factory.mktemp("ordered")
+    return supertune.fit(pairs(), task="rerank", model=str(tiny_encoder), out=folder / "run", settings=settings)
+
+
+def test_what_words_find_is_put_in_order(ordered: supertune.Run) -> None:
+    metrics = ordered.metrics
+    assert "test_bm25" in metrics
+    assert metrics["test"]["mrr"].n == metrics["test_bm25"]["mrr"].n
+    assert "first:6" in metrics["test"]["mrr"].signature
+    lines = (ordered.path / "predictions/test.jsonl").read_text(encoding="utf-8").splitlines()
+    assert all("supertune_candidates" not in line for line in lines)
+    first = json.loads(lines[0])
+    assert 0 <= first["prediction"] <= 1
+    assert {"rank", "first"} <= set(first)
+    assert "words alone (BM25)" in ordered.report.read_text(encoding="utf-8")
+    losses = [event["loss"] for event in events(ordered) if event["event"] == "epoch"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_reranker_reads_back_and_answers(ordered: supertune.Run) -> None:
+    assert json.loads((ordered.path / "manifest.json").read_text())["reload_check"]["max_difference"] <= 1e-6
+    asked = ("good bad 1", "the bad is not good .")
+    told = supertune.load_run(ordered.path).predict([asked])
+    card = (ordered.path / "model/README.md").read_text(encoding="utf-8")
+    code = card.partition("```python\n")[2].partition("```")[0]
+    begin = code.index("texts = ")
+    end = code.index("batch = ", begin)
+    code = f"{code[:begin]}texts, others = [{asked[0]!r}], [{asked[1]!r}]\n{code[end:]}"
+    code = f'import json, sys\nsys.modules["supertune"] = None\n{code}\nprint(json.dumps(scores))\n'
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ordered.path / "model", capture_output=True, text=True, check=True
+    )
+    assert told[0]["prediction"] == pytest.approx(json.loads(done.stdout.splitlines()[-1])[0], abs=1e-5)
+    scores = ordered.evaluate(pairs(30))["metrics"]["test"]
+    assert "first:6" in scores["mrr"]["signature"], "as many are looked for as when it was trained"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"task.negatives": "model"}, "finds nothing by itself"),
+        ({"task.negatives": "none"}, "name no passages"),
+        ({"train.loss": "cosent"}, "order of passages"),
+        ({"task.scale": 3.0}, "means nothing for rerank"),
+    ],
+)
+def test_settings_that_mean_nothing_to_a_reranker_are_refused(
+    tmp_path: Path, tiny_encoder: Path, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        supertune.fit(
+            pairs(40), task="rerank", model=str(tiny_encoder), out=tmp_path / "run", settings={**QUICK, **settings}
+        )

@@ -62,10 +62,11 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "multilabel", "regression", "extractive-qa", "retrieval"] = Field(
+    name: Literal["classification", "multilabel", "regression", "extractive-qa", "retrieval", "rerank"] = Field(
         "classification",
         description="classification: one label of several; multilabel: any number of labels; regression: numbers; "
-        "extractive-qa: the part of a text that answers a question; retrieval: the passages that a query asks for",
+        "extractive-qa: the part of a text that answers a question; retrieval: the passages that a query asks for, "
+        "by vectors; rerank: the same, by reading query and passage together",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
@@ -98,11 +99,14 @@ class TaskConfig(Section):
     )
     negatives: Literal["none", "bm25", "model"] | None = Field(
         None,
-        description="retrieval: where hard negatives come from that the rows do not name: words in common (bm25), or "
-        "what the model itself finds; null: none",
+        description="retrieval, rerank: where passages come from that the rows do not name: words in common (bm25), or "
+        "(retrieval) what the model itself finds; null: none for retrieval, bm25 for rerank where the rows name none",
     )
     negatives_per_row: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        None, description="retrieval: how many of them for each row; null: 1"
+        None, description="retrieval, rerank: how many of them for each training row; null: 1, for rerank 3"
+    )
+    candidates: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        None, description="rerank: passages that words find for each held-out query, to be put in order; null: 20"
     )
 
 

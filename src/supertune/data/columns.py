@@ -91,7 +91,7 @@ def infer_columns(
         for name in found_columns.text:
             _check_text(by_name[name], table.source)
         return found_columns
-    if answers == "ranking":
+    if answers in ("ranking", "reranking"):
         found_columns = ranking_columns(profiles, named, asked, table.source, need_label=need_label)
         for name in found_columns.text:
             _check_text(by_name[name], table.source)

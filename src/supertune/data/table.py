@@ -221,6 +221,14 @@ class Table:
         done = Step(step, dict(parameters or {}), len(self), len(selection), reason)
         return replace(self, lineage=(*self.lineage, done), _selection=selection)
 
+    def with_column(self, name: str, values: Sequence[Any], *, step: str) -> Table:
+        """The same rows in memory with one more column, and one more step in the lineage."""
+        pieces = list(self.arrow_batches())
+        whole = pa.concat_tables(pieces) if pieces else self.schema.empty_table()
+        table = Table.from_arrow(whole.append_column(name, pa.array(values)), source=self.source, row_ids=self.row_ids)
+        done = Step(step, {"column": name}, len(self), len(self))
+        return replace(table, origin=self.origin, lineage=(*self.lineage, done))
+
     def with_notes(self, notes: Sequence[str]) -> Table:
         """The same rows with these announcements before the others."""
         return replace(self, origin=replace(self.origin, notes=(*notes, *self.notes))) if notes else self

@@ -24,6 +24,15 @@ from supertune.evaluate.sets import (
 )
 from supertune.evaluate.texts import bleu, chrf, exact_match, exact_match_cmrc, f1, f1_cmrc, rouge, ter
 
+_RANKING: Mapping[str, Metric] = {
+    "mrr": mrr(),
+    "ndcg@10": ndcg(10),
+    "recall@1": recall(1),
+    "recall@10": recall(10),
+    "recall@100": recall(100),
+    "map": mean_average_precision(),
+}
+
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "classes": {
         "accuracy": accuracy(),
@@ -83,14 +92,8 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "chrf": chrf(),
         "ter": ter(),
     },
-    "ranking": {
-        "mrr": mrr(),
-        "ndcg@10": ndcg(10),
-        "recall@1": recall(1),
-        "recall@10": recall(10),
-        "recall@100": recall(100),
-        "map": mean_average_precision(),
-    },
+    "ranking": _RANKING,
+    "reranking": _RANKING,
 }
 """Kind of answers → name → metric. ``*_per_class`` yield one key per class: ``f1/<label>`` and so on; those of numbers
 one per column beside their mean where there are several: ``r2/<column>``."""

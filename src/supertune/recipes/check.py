@@ -116,7 +116,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
     source = find_model(config, language)
     task = TASKS[config.task.name].built(columns, task_settings(config, source))
-    if columns.answers in ("numbers", "ranking"):
+    if task.answers in ("numbers", "ranking"):
         # Words among numbers are no finding: training cannot begin with them.
         task.fit_state(next(iter(labelled.values())))
         for table in labelled.values():

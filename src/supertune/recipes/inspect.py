@@ -118,7 +118,7 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     first = table.select(np.arange(min(rows, len(table))), step="head")
     if columns.answers == "answers":
         return Inspection(source.name, max_length, tuple(_windows(config, columns, first, tokenizer, max_length)))
-    if columns.answers == "ranking":
+    if TASKS[config.task.name].answers == "ranking":
         return Inspection(source.name, max_length, tuple(_apart(config, columns, first, source, tokenizer, max_length)))
     labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
     apart = columns.pair and parts_pairs(tokenizer)

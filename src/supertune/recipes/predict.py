@@ -16,9 +16,11 @@ from supertune.errors import UserError
 from supertune.evaluate import measure, metrics_for
 from supertune.files import explained, write_jsonl
 from supertune.language import shorten
+from supertune.recipes.candidates import own_candidates
 from supertune.recipes.encode import encode_labelled
 from supertune.recipes.saved import SavedModel, open_saved
 from supertune.runs import RunStore, open_run, prediction_row, score_text
+from supertune.tasks import RerankTask
 
 _BATCH = 1024
 """Rows encoded and predicted at once: what is shown as progress, and what a pipe waits for."""
@@ -198,6 +200,8 @@ def evaluate_file(
                 where=table.source,
                 fix="supertune predict needs no labels; or rename the label column",
             )
+    if isinstance(saved.task, RerankTask):
+        table = own_candidates(saved.task, table)
     with console.progress("tokenising", len(table)) as bar:
         cache = TokenCache(console.warn)
         features = encode_labelled(saved.task, table, saved.tokenizer, saved.max_length, cache=cache, progress=bar)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from supertune.config import Config
 from supertune.console import Console
 from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels, Task, label_names
+from supertune.recipes.candidates import with_candidates
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
 from supertune.recipes.negatives import with_negatives
@@ -63,7 +64,8 @@ def prepare(
         # What was chosen needs validation rows after all.
         rows = load_rows(config.with_values({"strategy.name": start.strategy.name}), data, console)
         start = replace(start, config=start.config.with_values({"data.split": list(rows.shares)}))
-    task = fitted_task(start, rows)
+    found = with_candidates(start.config.task, rows, console)
+    task = fitted_task(start, found)
     # What is not known of a label shows before anything else is done.
     if isinstance(start.strategy, ReadsLabels):
         start.strategy.meanings(label_names(task))
@@ -71,7 +73,7 @@ def prepare(
         start.strategy.label_texts(label_names(task))
     if settled is not None:
         settled(start, rows)
-    features = encode_splits(start, task, rows, console)
+    features = encode_splits(start, task, found, console)
     features["train"] = with_negatives(start, task, features["train"], console)
     console.heading("Gate")
     report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)

@@ -18,12 +18,10 @@ _MEANT_FOR: Mapping[str, Collection[str]] = {
     "task.symmetric": ("classes", "numbers", "sets", "ranking"),
     **dict.fromkeys(("task.stride", "task.longest_answer", "task.n_best"), ("answers",)),
     **dict.fromkeys(
-        (
-            *("task.pooling", "task.query_prompt", "task.passage_prompt", "task.scale", "task.dimensions"),
-            *("task.negatives", "task.negatives_per_row"),
-        ),
-        ("ranking",),
+        ("task.pooling", "task.query_prompt", "task.passage_prompt", "task.scale", "task.dimensions"), ("ranking",)
     ),
+    **dict.fromkeys(("task.negatives", "task.negatives_per_row"), ("ranking", "reranking")),
+    "task.candidates": ("reranking",),
 }
 """Setting → the kinds of answers for which it means something, where that is not every kind."""
 
@@ -39,7 +37,10 @@ _HEADLESS = {
 }
 """Kinds of answers for which a strategy can neither bring a head nor tokens of its own, and why not."""
 
-_TWO_TEXTS = {"answers": "a question and its text", "ranking": "a query and its passage"}
+_TWO_TEXTS = {
+    "answers": "a question and its text",
+    **dict.fromkeys(("ranking", "reranking"), "a query and its passage"),
+}
 """Kinds of answers that two texts are needed for."""
 
 

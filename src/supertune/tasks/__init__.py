@@ -11,6 +11,7 @@ from supertune.tasks.classification import UNLABELLED, ClassificationTask, label
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
+from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
 from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
@@ -40,6 +41,7 @@ TASKS: Mapping[str, TaskKind] = {
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
     "retrieval": RetrievalTask,
+    "rerank": RerankTask,
 }
 
 
@@ -51,12 +53,14 @@ def task_from_state(name: str, state: Mapping[str, Any]) -> Task:
 __all__ = [
     "TASKS",
     "UNLABELLED",
+    "USUAL_CANDIDATES",
     "ClassificationTask",
     "Cut",
     "EmbeddingSettings",
     "ExtractiveQaTask",
     "MultilabelTask",
     "RegressionTask",
+    "RerankTask",
     "RetrievalTask",
     "Role",
     "TaskKind",
@@ -64,6 +68,7 @@ __all__ = [
     "joined",
     "label_text",
     "nearest",
+    "padded",
     "parts_pairs",
     "task_from_state",
     "text_tokens",

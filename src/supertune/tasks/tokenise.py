@@ -88,6 +88,20 @@ def text_tokens(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_le
     )
 
 
+def pair_tokens(
+    pairs: Sequence[tuple[str, str]], tokenizer: PreTrainedTokenizerBase, max_length: int | None
+) -> Features:
+    """As `text_tokens`, of pairs of texts, of which the longer is cut until both fit."""
+    found = _tokeniser(Columns(("one", "other"), pair=True), tokenizer)(pairs, max_length)
+    return Features(
+        tokens={"input_ids": found.ids, **({} if found.types is None else {"token_type_ids": found.types})},
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(found.lengths)]),
+        targets={},
+        rows=np.arange(len(pairs), dtype=np.int64),
+        full_lengths=found.full_lengths,
+    )
+
+
 def token_lengths(rows: Rows, columns: Columns, tokenizer: PreTrainedTokenizerBase) -> Iterator[IntArray]:
     """Number of tokens of each row's text or pair, special tokens included, nothing cut; one array per batch."""
     tokenise = _tokeniser(columns, tokenizer)

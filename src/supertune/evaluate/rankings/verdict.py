@@ -11,6 +11,10 @@ _FEW_ROWS = 30
 _WIDE = 0.2
 _HARD = 0.5
 """Share of queries with the right passage first below which hard negatives are the first thing to try."""
+_RIVALS = {
+    "untrained": ("Training changed that by", "训练使该值变化"),
+    "bm25": ("The model is ahead of words by", "模型比只看词语高"),
+}
 
 
 def verdict_on_rankings(
@@ -18,6 +22,7 @@ def verdict_on_rankings(
     baselines: Mapping[str, Mapping[str, Score]],
     difference: Score | None,
     *,
+    rival: str = "untrained",
     language: str = "en",
 ) -> str:
     """Four sentences for a person who is not a statistician.
@@ -25,7 +30,8 @@ def verdict_on_rankings(
     Args:
         scores: The model's scores on the test rows.
         baselines: Name (``untrained``, ``bm25``) → its scores on the same rows.
-        difference: The model minus the model before training in ``mrr``, or None.
+        difference: The model minus ``rival`` in ``mrr``, or None.
+        rival: The baseline that it is compared with in pairs.
         language: ``en`` or ``zh``.
 
     Raises:
@@ -34,7 +40,7 @@ def verdict_on_rankings(
     languages = {"en": _english, "zh": _chinese}
     if language not in languages:
         raise UserError(f"the verdict cannot be written in {language!r}", fix=f"choose {' or '.join(languages)}")
-    said = languages[language](scores, baselines, difference)
+    said = languages[language](scores, baselines, difference, rival)
     return ("" if language == "zh" else " ").join(filter(None, said))
 
 
@@ -63,6 +69,7 @@ def _english(
     scores: Mapping[str, Score],
     baselines: Mapping[str, Mapping[str, Score]],
     difference: Score | None,
+    rival: str,
 ) -> list[str]:
     first, ranks = scores["recall@1"], scores["mrr"]
     words = baselines.get("bm25", {}).get("mrr")
@@ -74,25 +81,23 @@ def _english(
     if words is not None:
         said.append(f"Comparing words alone (BM25) reaches {words.value:.3f}.")
     if difference is not None:
-        standing = {"ahead": "better", "behind": "worse"}.get(_state(difference))
-        change = f"by {_signed(difference.value)} ({_signed(difference.low)} to {_signed(difference.high)})"
-        said.append(
-            f"Training made the model {standing} {change}; luck alone would rarely do this."
-            if standing
-            else f"Training changed that {change}, which could be luck."
-        )
-    said.append(_advice(scores, difference))
+        change = f"{_signed(difference.value)} ({_signed(difference.low)} to {_signed(difference.high)})"
+        luck = ", which could be luck" if _state(difference) == "open" else "; luck alone would rarely do this"
+        said.append(f"{_RIVALS[rival][0]} {change}{luck}.")
+    said.append(_advice(scores, difference, rival))
     return said
 
 
-def _advice(scores: Mapping[str, Score], difference: Score | None) -> str:
+def _advice(scores: Mapping[str, Score], difference: Score | None, rival: str) -> str:
     if _vague(scores["mrr"]):
         return "More test queries would help most: these are too few to tell how good the model is."
     if _state(difference) == "behind":
-        return "Use the model as it was, or look at the worst errors in the report: something may be wrong in the rows."
+        better = "Use the model as it was" if rival == "untrained" else "Leave the order to the words"
+        return f"{better}, or look at the worst errors in the report: something may be wrong in the rows."
     if difference is not None and _state(difference) == "open":
-        return "More training rows would help most: so far the model as it was does as well."
-    if scores["recall@1"].value < _HARD:
+        same = "the model as it was does" if rival == "untrained" else "words do"
+        return f"More training rows would help most: so far {same} as well."
+    if rival == "untrained" and scores["recall@1"].value < _HARD:
         return "To become better, try hard negatives (task.negatives=bm25) or larger batches first."
     return "To become better, look at the worst errors in the report first, then add rows like them."
 
@@ -104,6 +109,7 @@ def _chinese(
     scores: Mapping[str, Score],
     baselines: Mapping[str, Mapping[str, Score]],
     difference: Score | None,
+    rival: str,
 ) -> list[str]:
     first, ranks = scores["recall@1"], scores["mrr"]
     words = baselines.get("bm25", {}).get("mrr")
@@ -115,24 +121,22 @@ def _chinese(
     if words is not None:
         said.append(f"只比较词语（BM25）可达 {words.value:.3f}。")
     if difference is not None:
-        standing = {"ahead": "更好", "behind": "更差"}.get(_state(difference))
         change = f"{_signed(difference.value)}（{_signed(difference.low)} 至 {_signed(difference.high)}）"
-        said.append(
-            f"训练使模型{standing}：{change}，仅凭运气很少出现这样的差距。"
-            if standing
-            else f"训练前后相差 {change}，有可能只是运气。"
-        )
-    said.append(_advice_zh(scores, difference))
+        luck = "，有可能只是运气" if _state(difference) == "open" else "，仅凭运气很少出现这样的差距"
+        said.append(f"{_RIVALS[rival][1]} {change}{luck}。")
+    said.append(_advice_zh(scores, difference, rival))
     return said
 
 
-def _advice_zh(scores: Mapping[str, Score], difference: Score | None) -> str:
+def _advice_zh(scores: Mapping[str, Score], difference: Score | None, rival: str) -> str:
     if _vague(scores["mrr"]):
         return "最有帮助的是更多测试查询：现有的太少，无法判断模型有多好。"
     if _state(difference) == "behind":
-        return "请使用训练前的模型，或查看报告中最严重的错误：数据可能有问题。"
+        better = "请使用训练前的模型" if rival == "untrained" else "请直接按词语排序"
+        return f"{better}，或查看报告中最严重的错误：数据可能有问题。"
     if difference is not None and _state(difference) == "open":
-        return "最有帮助的是更多训练数据：目前训练前的模型同样好。"
-    if scores["recall@1"].value < _HARD:
+        same = "训练前的模型" if rival == "untrained" else "只比较词语"
+        return f"最有帮助的是更多训练数据：目前{same}同样好。"
+    if rival == "untrained" and scores["recall@1"].value < _HARD:
         return "想要更好，请先试难负例（task.negatives=bm25）或更大的批次。"
     return "想要更好，请先查看报告中最严重的错误，再补充类似的数据。"

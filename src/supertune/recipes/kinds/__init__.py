@@ -13,6 +13,7 @@ from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
 from supertune.recipes.kinds.numbers import NumberAnswers
 from supertune.recipes.kinds.ranking import RankedAnswers
+from supertune.recipes.kinds.reranking import RerankedAnswers
 from supertune.recipes.kinds.sets import SetAnswers
 from supertune.tasks import TASKS
 
@@ -22,6 +23,7 @@ KINDS: Mapping[str, AnswerKind] = {
     "sets": SetAnswers(),
     "answers": TextAnswers(),
     "ranking": RankedAnswers(),
+    "reranking": RerankedAnswers(),
 }
 
 

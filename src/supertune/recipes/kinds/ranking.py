@@ -142,28 +142,12 @@ class RankedAnswers:
         return {"bm25": ranking_outcome(np.asarray(found.ids, np.int64), relevant)}
 
     def sections(self, measured: Measurement, task: Task, *, show_text: bool, language: str) -> tuple[Section, ...]:
-        """Scores beside baselines, how many queries find their passage among the first, and the worst errors."""
-        words, metric, held = _WORDS[language], task.primary_metric, measured.final
-        ranks = first_ranks(held.outcome)
-        results = Section(
-            words["results"],
-            (
-                *beside_baselines(measured, metric, language),
-                _curve(ranks, held.outcome.outputs.shape[1], words),
-                *without_leaked(measured, metric, language),
-            ),
-        )
-        errors = Section(words["errors"], _errors(held, task, ranks, language, show_text=show_text))
-        return results, Section(words["ranks"], (_table_of(ranks, held.outcome.outputs.shape[1], words),)), errors
+        """See `ranking_sections`."""
+        return ranking_sections(measured, task, show_text=show_text, language=language)
 
     def verdict(self, measured: Measurement, task: Task, train: Table, language: str) -> str:
         """How often the right passage comes first, beside the model as it was."""
-        return verdict_on_rankings(
-            measured.scores[measured.final_split],
-            measured.baselines,
-            measured.difference,
-            language=language,
-        )
+        return ranking_verdict(measured, self.rival, language)
 
     def described(self, task: Task) -> Described:
         """A model that makes vectors."""
@@ -176,6 +160,28 @@ class RankedAnswers:
             usage=_usage(task),
             examples=("How do I return it?", "Goods can be returned within seven days."),
         )
+
+
+def ranking_sections(measured: Measurement, task: Task, *, show_text: bool, language: str) -> tuple[Section, ...]:
+    """Scores beside baselines, how many queries find their passage among the first, and the worst errors."""
+    words, metric, held = _WORDS[language], task.primary_metric, measured.final
+    ranks = first_ranks(held.outcome)
+    results = Section(
+        words["results"],
+        (
+            *beside_baselines(measured, metric, language),
+            _curve(ranks, held.outcome.outputs.shape[1], words),
+            *without_leaked(measured, metric, language),
+        ),
+    )
+    errors = Section(words["errors"], _errors(held, task, ranks, language, show_text=show_text))
+    return results, Section(words["ranks"], (_table_of(ranks, held.outcome.outputs.shape[1], words),)), errors
+
+
+def ranking_verdict(measured: Measurement, rival: str, language: str) -> str:
+    """How often the right passage comes first, in plain words."""
+    scores = measured.scores[measured.final_split]
+    return verdict_on_rankings(scores, measured.baselines, measured.difference, rival=rival, language=language)
 
 
 def first_ranks(outcome: Outcome) -> IntArray:
