@@ -7,6 +7,7 @@ to be it (hard negatives), one in each or several in a list.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,9 @@ def ranked_of(rows: Rows, columns: Columns) -> Iterator[Ranked]:
             relevance = 1.0 if known else None
             if label is not None:
                 relevance = _relevance(batch[label][position], label, int(rows.row_ids[row]))
-            others = tuple(text for name in negatives for text in _texts(batch[name][position]))
+            others = tuple(
+                text for name in negatives for text in _texts(batch[name][position], name, int(rows.row_ids[row]))
+            )
             yield Ranked(query, passage, relevance, others)
             row += 1
 
@@ -90,11 +93,31 @@ def best(similarities: NDArray[np.floating[Any]], count: int) -> IntArray:
     return order
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    """The texts of a cell: one, or those of a list."""
+def _texts(value: object, column: str, row: int) -> tuple[str, ...]:
+    """The texts of a cell: one, or those of a list, which may be JSON in a text; nothing for an empty one.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    if is_missing(value):
+        return ()
     if isinstance(value, list | tuple):
-        return tuple(text for each in value for text in _texts(each))
-    return () if is_missing(value) else (join_fields([value]),)
+        return tuple(text for each in value for text in _texts(each, column, row))
+    if not isinstance(value, str):
+        raise UserError(
+            f"row {row} has {shorten(repr(value), 40)}, which is no text",
+            where=f"column {column!r}",
+            fix="write a passage, or a list of passages",
+        )
+    if value.lstrip().startswith("["):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            # A text may begin with a bracket.
+            found = value
+        if isinstance(found, list):
+            return _texts(found, column, row)
+    return (join_fields([value]),)
 
 
 def _relevance(value: object, column: str, row: int) -> float | None:

@@ -57,7 +57,7 @@ def ranking_columns(
         announcements += [f"not asked for: {', '.join(map(repr, negatives))} (by name)"] if negatives else []
     if not asked:
         label = next((known[name] for name in names.RELEVANCE_NAMES if name in known), None)
-        if label is not None and label not in (*text, *negatives) and by_name[label].could_be_numbers:
+        if label is not None and label not in (*text, *negatives) and not by_name[label].is_free_text:
             asked = (label,)
             announcements.append(f"relevance: {label!r} (by its name)")
         elif need_label:

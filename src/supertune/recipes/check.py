@@ -17,6 +17,7 @@ from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
+from supertune.recipes.vectors import task_settings
 from supertune.tasks import TASKS
 
 
@@ -112,14 +113,14 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
         labelled[split], unlabelled = set_aside_unlabelled(table, *columns.labels)
         if len(unlabelled):
             console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
-    task = TASKS[config.task.name].built(columns, config.task.model_dump())
-    if columns.answers == "numbers":
+    language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
+    source = find_model(config, language)
+    task = TASKS[config.task.name].built(columns, task_settings(config, source))
+    if columns.answers in ("numbers", "ranking"):
         # Words among numbers are no finding: training cannot begin with them.
         task.fit_state(next(iter(labelled.values())))
         for table in labelled.values():
             task.targets(table)
-    language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
-    source = find_model(config, language)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
     lengths: Mapping[str, IntArray] = {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Columns, Features
 from supertune.errors import UserError
+from supertune.files import sha256_bytes
 from supertune.models import (
     default_max_length,
     load_tokenizer,
@@ -18,7 +19,7 @@ from supertune.models import (
     resolve,
     weights_digest,
 )
-from supertune.recipes.saved import TASK_FILE, open_saved
+from supertune.recipes.saved import TASK_FILE, SavedModel, open_saved
 from supertune.recipes.vectors import embedding_settings
 from supertune.runs import open_run
 from supertune.tasks import EmbeddingSettings, RetrievalTask, Role, text_tokens
@@ -121,7 +122,7 @@ def open_embedder(name: str, *, max_length: int | None = None) -> Embedder:
                 fix="name a run of --task retrieval, or a model such as minilm or e5-multilingual",
             )
         length = saved.max_length if max_length is None else max_length
-        return Embedder(name, weights_digest(run), saved.model, saved.tokenizer, saved.task, length)
+        return Embedder(name, _digest(run, saved), saved.model, saved.tokenizer, saved.task, length)
     source = resolve(name)
     length = default_max_length(source) if max_length is None else max_length
     tokenizer = load_tokenizer(source, max_length=length)
@@ -138,3 +139,11 @@ def _model_of_run(name: str) -> Path | None:
     if (path / TASK_FILE).is_file():
         return path
     return open_run(path).require("model") if (path / "manifest.json").is_file() else None
+
+
+def _digest(folder: Path, saved: SavedModel) -> str:
+    """Of the weights; of an adapter those of its base and its own."""
+    if not saved.strategy.adapter:
+        return weights_digest(folder)
+    added = (path.read_bytes() for path in sorted(folder.glob("*.safetensors")))
+    return sha256_bytes(saved.base["sha256"].encode(), *added)

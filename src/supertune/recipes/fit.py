@@ -109,7 +109,7 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         record.results(measured.scores, seed=trained.best.seed)
         record(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
         primary = {"split": measured.final_split, "metric": task.primary_metric}
-        store.update_manifest(primary=primary, timings=clock.laps)
+        store.update_manifest(primary=primary, timings=clock.laps, difference=_difference(measured, task))
         verdict = write_story(
             Story(store, start, task, prepared.rows, prepared.features, prepared.report, trained, measured)
         )
@@ -120,6 +120,13 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
     console.say(verdict)
     console.say(f"\nreport: {store.path / 'report.html'}\nmodel:  {store.model_folder}")
     return Run(store)
+
+
+def _difference(measured: Measurement, task: Task) -> dict[str, object] | None:
+    """How much better the model is than the baseline it is compared with, paired, for the manifest."""
+    if measured.difference is None:
+        return None
+    return {"baseline": kind_of(task).rival, "metric": task.primary_metric, **measured.difference.as_dict()}
 
 
 class Clock:

@@ -14,10 +14,12 @@ from supertune.console import Console
 from supertune.contracts import Columns
 from supertune.data import Table
 from supertune.language import guess_language
-from supertune.models import load_tokenizer
+from supertune.models import ModelSource, load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
-from supertune.tasks import TASKS, parts_pairs
+from supertune.recipes.vectors import task_settings
+from supertune.relevance import ranked_of
+from supertune.tasks import TASKS, RetrievalTask, parts_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -116,6 +118,8 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     first = table.select(np.arange(min(rows, len(table))), step="head")
     if columns.answers == "answers":
         return Inspection(source.name, max_length, tuple(_windows(config, columns, first, tokenizer, max_length)))
+    if columns.answers == "ranking":
+        return Inspection(source.name, max_length, tuple(_apart(config, columns, first, source, tokenizer, max_length)))
     labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
     apart = columns.pair and parts_pairs(tokenizer)
     sides = [first.texts((name,)) for name in columns.text] if apart else [first.texts(columns.text)]
@@ -143,6 +147,22 @@ def _windows(
         first, last = features.targets["labels"][item].tolist() if features.targets else (0, 0)
         pointed = range(first, last + 1) if first > 0 else range(0)
         yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), labels[row], pointed)
+
+
+def _apart(
+    config: Config,
+    columns: Columns,
+    table: Table,
+    source: ModelSource,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+) -> Iterator[InspectedRow]:
+    """A line for the query of each row and one for its passage, each with what stands before it."""
+    task = RetrievalTask.built(columns, task_settings(config, source))
+    for ranked, number in zip(ranked_of(table, columns), table.row_ids, strict=True):
+        for text in (task.prompted(ranked.query, "query"), task.prompted(ranked.passage, "passage")):
+            seen, cut = _pieces((text,), tokenizer, max_length)
+            yield InspectedRow(int(number), (*seen, *cut), len(seen), ranked.relevance)
 
 
 def _pieces(texts: tuple[str, ...], tokenizer: PreTrainedTokenizerBase, most: int) -> tuple[list[str], list[str]]:

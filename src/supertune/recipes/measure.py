@@ -46,7 +46,7 @@ def measure(
     if test is None or not config.evaluate.baselines:
         return Measurement(held, scores, undefined)
     kind = kind_of(saved.task)
-    guesses = kind.guesses(saved.task, rows.splits["train"], test, console)
+    guesses = kind.guesses(test.task, rows.splits["train"], test, console)
     if isinstance(saved.task, RetrievalTask):
         guesses["untrained"] = _held(untrained(saved), rows, features, config, console)["test"].outcome
     baselines = {
@@ -80,6 +80,7 @@ def _held(
             predictions=tuple(task.decode(outputs[split], features[split])),
             outcome=task.outcome(outputs[split], features[split]),
             labelled=task.scored_rows(features[split]),
+            task=task,
         )
         for split in rows.whole
     }

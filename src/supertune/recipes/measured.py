@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Features, Outcome, Prediction, Score
+from supertune.contracts import Features, Outcome, Prediction, Score, Task
 from supertune.data import Table
 
 WITHOUT_LEAKED = "without_leaked"
@@ -24,6 +24,7 @@ class Held:
         predictions: One per row.
         outcome: Truth and answers of the labelled rows.
         labelled: Positions of those in ``table``.
+        task: What found them: it may know what there is in other splits.
     """
 
     table: Table
@@ -31,6 +32,7 @@ class Held:
     predictions: tuple[Prediction, ...]
     outcome: Outcome
     labelled: NDArray[np.int64]
+    task: Task
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from supertune.console import Console
 from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabels, Task, label_names
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.negatives import with_negatives
 from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
 
@@ -71,6 +72,7 @@ def prepare(
     if settled is not None:
         settled(start, rows)
     features = encode_splits(start, task, rows, console)
+    features["train"] = with_negatives(start, task, features["train"], console)
     console.heading("Gate")
     report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
     return Prepared(start, task, rows, features, report, tuple(stopping))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from supertune.recipes.choose import choose_strategy
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.settings import check_fits, chosen_strategy, default_rate, strategy_values
-from supertune.recipes.vectors import embedding_settings
+from supertune.recipes.vectors import task_settings
 from supertune.strategies import looks_back_only
 from supertune.tasks import TASKS
 from supertune.train import Precision, available_bytes, considerate_threads, measure_precision
@@ -196,10 +196,7 @@ def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Cons
 
 def _task_values(config: Config, columns: Columns, source: ModelSource) -> dict[str, object]:
     """The task's settings; what the user leaves open is as the model was trained, or as the task has it."""
-    asked = {name: value for name, value in config.task.model_dump().items() if value is not None}
-    if TASKS[config.task.name].answers == "ranking":
-        asked = asdict(embedding_settings(source)) | asked
-    task = TASKS[config.task.name].built(columns, asked)
+    task = TASKS[config.task.name].built(columns, task_settings(config, source))
     return {f"task.{name}": value for name, value in task.configured().items()}
 
 

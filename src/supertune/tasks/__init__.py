@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from supertune.contracts import Columns, Task
+from supertune.tasks.candidates import nearest
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.multilabel import MultilabelTask
@@ -62,6 +63,7 @@ __all__ = [
     "chosen_cut",
     "joined",
     "label_text",
+    "nearest",
     "parts_pairs",
     "task_from_state",
     "text_tokens",

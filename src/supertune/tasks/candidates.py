@@ -42,9 +42,14 @@ class Candidates:
         return cls(tuple(texts[place] for place in kept), vectors[kept].astype(np.float32), numbers)
 
     def nearest(self, queries: NDArray[Any], count: int = MOST_FOUND) -> IntArray:
-        """int64 (queries, count): those nearest to each query, the nearest first; fewer where there are not as many."""
-        found = [
-            best(queries[start : start + _QUERIES].astype(np.float32) @ self.vectors.T, count)
-            for start in range(0, len(queries), _QUERIES)
-        ]
-        return np.concatenate(found) if found else np.zeros((0, min(count, len(self.texts))), np.int64)
+        """int64 (queries, count): see `nearest`."""
+        return nearest(self.vectors, queries, count)
+
+
+def nearest(vectors: NDArray[Any], queries: NDArray[Any], count: int) -> IntArray:
+    """int64 (queries, count): the vectors with the highest products, the highest first; fewer where there are fewer."""
+    found = [
+        best(queries[start : start + _QUERIES].astype(np.float32) @ vectors.T, count)
+        for start in range(0, len(queries), _QUERIES)
+    ]
+    return np.concatenate(found) if found else np.zeros((0, min(count, len(vectors))), np.int64)

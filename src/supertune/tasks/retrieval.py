@@ -359,6 +359,16 @@ class RetrievalTask(TextTask):
             known[query][number] = max(relevance, known[query].get(number, 0.0))
         return list(known.values())
 
+    def asked(self, features: Features) -> tuple[Candidates, list[str], list[dict[int, float]]]:
+        """What can be found, the texts of the queries that ask for something, and what of it each asks for.
+
+        Only where it is known what there is in every split: see `among`.
+        """
+        assert self._candidates is not None
+        texts = self.texts_of(features)
+        queries = [texts[item] for item in self._asking(features)]
+        return self._candidates, queries, self.relevant(features, self._candidates)
+
     def candidates(self, outputs: NDArray[Any], features: Features) -> Candidates:
         """What can be found: the passages of every split, or those of the rows at hand."""
         if self._candidates is not None:

@@ -27,9 +27,11 @@ from supertune.data import Table
 from supertune.errors import UserError
 from supertune.evaluate import verdict_on_rankings
 from supertune.language import shorten
+from supertune.passages import Bm25
 from supertune.recipes.kinds.kind import Described
 from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.results import beside_baselines, quotes_of, without_leaked
+from supertune.relevance import ranking_outcome
 from supertune.tasks import RetrievalTask
 from supertune.train import RANKING_LOSSES, in_batch_both_ways, squared_difference
 
@@ -131,8 +133,13 @@ class RankedAnswers:
         return ()
 
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
-        """None that need no model."""
-        return {}
+        """What words alone find, among the same passages."""
+        assert isinstance(task, RetrievalTask)
+        candidates, queries, relevant = task.asked(test.features)
+        with console.progress("words alone (BM25)", len(queries)) as bar:
+            found = Bm25.build(candidates.texts).search(queries, test.outcome.outputs.shape[1])
+            bar(len(queries))
+        return {"bm25": ranking_outcome(np.asarray(found.ids, np.int64), relevant)}
 
     def sections(self, measured: Measurement, task: Task, *, show_text: bool, language: str) -> tuple[Section, ...]:
         """Scores beside baselines, how many queries find their passage among the first, and the worst errors."""
