@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,7 +119,7 @@ def write_vectors(
     shape, kind = (rows, width), np.dtype("uint64" if storage == "binary" else storage)
     if storage == "binary":
         shape = (rows, -(-width // _WORD))
-    values = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+    values = new_array(folder / f"{name}.npy", kind, shape)
     scales = np.ones(rows if storage == "int8" else 0, np.float32)
     done = 0
     for block in blocks:
@@ -130,6 +131,21 @@ def write_vectors(
     values.flush()
     if storage == "int8":
         np.save(folder / f"{name}.scales.npy", scales)
+
+
+def new_array(path: Path, kind: Any, shape: tuple[int, ...]) -> Any:
+    """An array in a new file, to be filled in, with its place on the disk taken.
+
+    Where it is not taken first, a full disk ends the process when a page is written, without a word.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def open_vectors(folder: Path, name: str, *, rows: int, width: int, storage: Storage) -> Vectors:
