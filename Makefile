@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-.PHONY: bench-labels bench-qa bench-retrieval
+.PHONY: bench-labels bench-qa bench-retrieval bench-index
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -67,6 +67,9 @@ bench-qa: $(VENV)/installed-dev
 bench-retrieval: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/retrieval.py
 
+bench-index: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/index.py
+
 # SetFit is here to be compared with, and nothing needs it.
 bench-few-shot: $(VENV)/installed-dev
 	$(INSTALL) setfit==1.2.0
@@ -91,7 +94,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[offline,excel,tensorboard,mlflow,bench,dev]'
+	$(INSTALL) --editable '.[offline,excel,index,tensorboard,mlflow,bench,dev]'
 	touch $@ $(VENV)/installed
 
 clean:

@@ -41,7 +41,7 @@ def test_bits_find_enough_for_finer_vectors_to_choose_from(vectors: np.ndarray) 
     candidates = nearest_bits(bits, queries, 400)
     again = found_of_truth(vectors, rescored(finer, queries, candidates, 10))
     assert alone < again
-    assert again > 0.85
+    assert again > 0.8
 
 
 def test_an_int8_number_is_off_by_half_a_step_at_most(vectors: np.ndarray) -> None:

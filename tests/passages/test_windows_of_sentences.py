@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
@@ -45,7 +46,7 @@ def test_windows_fit_and_cover_the_text(texts: list[str], most: int) -> None:
         assert not "".join(text[place] for place in np.flatnonzero(~covered)).strip()
         assert [start for start, _ in windows] == sorted(start for start, _ in windows)
         # None is within another.
-        assert all(one[1] < other[1] for one, other in zip(windows, windows[1:], strict=False))
+        assert all(one[1] < other[1] for one, other in pairwise(windows))
 
 
 def test_windows_are_whole_sentences_and_share_some() -> None:
@@ -55,7 +56,7 @@ def test_windows_are_whole_sentences_and_share_some() -> None:
     assert len(windows) > 2
     for window in windows:
         assert all(sentence in said for sentence in sentences(window))
-    for one, other in zip(windows, windows[1:], strict=False):
+    for one, other in pairwise(windows):
         assert sentences(one)[-1] == sentences(other)[0]
 
 

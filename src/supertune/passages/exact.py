@@ -11,8 +11,8 @@ from supertune.passages.vectors import Vector32, Vectors, bits_of
 
 _QUERIES = 256
 _ROWS = 8192
-_PAIRS = 8192
-"""Pairs of a query and a passage that are looked at more closely at once."""
+_PAIRS = 512
+"""Pairs of a query and a passage that are looked at more closely at once: few enough for the processor's cache."""
 
 
 def nearest(vectors: Vectors, queries: Vector32, count: int) -> Found:
@@ -35,12 +35,10 @@ def nearest(vectors: Vectors, queries: Vector32, count: int) -> Found:
 def _nearest(vectors: Vectors, queries: Vector32, count: int) -> Found:
     found = Found.none(len(queries), count)
     for start in range(0, len(vectors), _ROWS):
-        block = vectors.block(start, min(start + _ROWS, len(vectors)))
-        rough = queries @ block.T
+        rough = vectors.products(queries, start, min(start + _ROWS, len(vectors)))
         at, column = _promising(rough, found, count, 2 * _rounding(vectors.width))
-        scores = _products(queries, at, block, column)
         ids = (column + start).astype(np.int64)
-        found = _merged(found, at, ids, scores, count)
+        found = _merged(found, at, ids, _scores(vectors, queries, at, ids), count)
     return found
 
 
@@ -63,12 +61,12 @@ def _rounding(width: int) -> float:
     return 1.05 * width * 2.0**-24
 
 
-def _products(queries: Vector32, at: IntArray, block: Vector32, column: IntArray) -> NDArray[np.float32]:
-    """float32 (pairs,): inner products in double precision, each computed by itself."""
+def _scores(vectors: Vectors, queries: Vector32, at: IntArray, ids: IntArray) -> NDArray[np.float32]:
+    """Float32 (pairs,): inner products in double precision, each computed by itself."""
     scores = np.empty(len(at), np.float32)
     for start in range(0, len(at), _PAIRS):
         part = slice(start, start + _PAIRS)
-        scores[part] = (queries[at[part]].astype(np.float64) * block[column[part]]).sum(axis=1)
+        scores[part] = (queries[at[part]].astype(np.float64) * vectors.take(ids[part])).sum(axis=1)
     return scores
 
 
@@ -94,12 +92,7 @@ def rescored(vectors: Vectors, queries: Vector32, candidates: IntArray, count: i
     """
     at, column = np.nonzero(candidates != NOTHING)
     ids = candidates[at, column]
-    scores = np.empty(len(at), np.float32)
-    for start in range(0, len(at), _PAIRS):
-        part = slice(start, start + _PAIRS)
-        block = vectors.take(ids[part])
-        scores[part] = _products(queries, at[part], block, np.arange(len(block)))
-    return best(len(queries), count, at, ids, scores)
+    return best(len(queries), count, at, ids, _scores(vectors, queries, at, ids))
 
 
 def nearest_bits(vectors: Vectors, queries: Vector32, count: int) -> IntArray:

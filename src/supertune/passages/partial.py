@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from supertune.contracts import IntArray
 from supertune.errors import UserError
 from supertune.files import explained, read_json, write_json
-from supertune.passages.vectors import Vector32, damaged, open_array
+from supertune.passages.vectors import Vector32, damaged, new_array, open_array
 
 _ABOUT, _PROGRESS, _VECTORS, _SPANS = "about.json", "progress.json", "vectors.npy", "spans.npy"
 
@@ -123,7 +123,7 @@ def begin(
     """Make the files of an index of which nothing is done."""
     folder = place_of(out)
     with explained(folder):
-        vectors = np.lib.format.open_memmap(folder / _VECTORS, mode="w+", dtype=np.float32, shape=(len(spans), width))
+        vectors = new_array(folder / _VECTORS, np.float32, (len(spans), width))
         vectors.flush()
         np.save(folder / _SPANS, spans)
     write_json(folder / _PROGRESS, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,6 +49,15 @@ class Vectors:
     def block(self, start: int, stop: int) -> Vector32:
         """Float32 (stop - start, width): the vectors from one number to another."""
         return self._whole(slice(start, stop))
+
+    def products(self, queries: Vector32, start: int, stop: int) -> Vector32:
+        """Float32 (queries, stop - start): inner products with the vectors from one number to another."""
+        if self.scales is None:
+            return queries @ self.block(start, stop).T
+        # Scaling each product is less work than scaling each number of each vector.
+        products = queries @ np.asarray(self.values[start:stop]).astype(np.float32).T
+        products *= self.scales[start:stop]
+        return products
 
     def take(self, ids: IntArray) -> Vector32:
         """Float32 (ids, width): the vectors of these passages."""
@@ -109,7 +119,7 @@ def write_vectors(
     shape, kind = (rows, width), np.dtype("uint64" if storage == "binary" else storage)
     if storage == "binary":
         shape = (rows, -(-width // _WORD))
-    values = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=kind, shape=shape)
+    values = new_array(folder / f"{name}.npy", kind, shape)
     scales = np.ones(rows if storage == "int8" else 0, np.float32)
     done = 0
     for block in blocks:
@@ -121,6 +131,21 @@ def write_vectors(
     values.flush()
     if storage == "int8":
         np.save(folder / f"{name}.scales.npy", scales)
+
+
+def new_array(path: Path, kind: Any, shape: tuple[int, ...]) -> Any:
+    """An array in a new file, to be filled in, with its place on the disk taken.
+
+    Where it is not taken first, a full disk ends the process when a page is written, without a word.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def open_vectors(folder: Path, name: str, *, rows: int, width: int, storage: Storage) -> Vectors:

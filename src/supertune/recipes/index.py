@@ -287,8 +287,8 @@ def _summary(manifest: dict[str, Any], out: Path, seconds: float, console: Conso
     if passages["cut"]:
         length = manifest["model"]["max_length"]
         console.warn(
-            f"{passages['cut']:,} passages have more than the {length} tokens that the model reads; what is behind them "
-            "is not found by its meaning (--split makes windows of them, --max-length reads more)"
+            f"{passages['cut']:,} passages have more than the {length} tokens that the model reads; what is behind "
+            "them is not found by its meaning (--split makes windows of them, --max-length reads more)"
         )
     for method, score in measured.items():
         console.say(

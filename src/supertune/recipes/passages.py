@@ -25,7 +25,7 @@ _LINES_EVERY = 60.0
 """Seconds between two lines of progress where there is no terminal for a bar."""
 
 
-def _fingerprint(table: Table, columns: Columns, embedder: Embedder, *, split: bool) -> dict[str, object]:
+def fingerprint_of(table: Table, columns: Columns, embedder: Embedder, *, split: bool) -> dict[str, object]:
     """What two calls must have in common to work at the same vectors."""
     return {
         "data": table.fingerprint,
@@ -44,7 +44,7 @@ def begin_passages(
     Raises:
         UserError: Another index was begun there, or there is no text.
     """
-    fingerprint = _fingerprint(table, columns, embedder, split=split)
+    fingerprint = fingerprint_of(table, columns, embedder, split=split)
     partial = begun(out, fingerprint)
     if partial is not None:
         console.say(f"  going on: {partial.done:,} of {len(partial.spans):,} passages have their vectors")
