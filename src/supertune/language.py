@@ -24,7 +24,6 @@ _CHARACTER = "|".join([_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[�
 _TOKEN = re.compile(rf"{_CHARACTER}|[a-z0-9]+")
 _TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_SENTENCE = re.compile(r"(?:[^。！？!?…\n.]|\.(?!\s|$))+[。！？!?….]*[”’」』）)\"']*")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _SAMPLE = 400
@@ -98,11 +97,6 @@ def words(text: str) -> list[str]:
 
 def _folded(text: str) -> str:
     return (text.translate(_TO_HALF_WIDTH) if has_unspaced_script(text) else text).lower()
-
-
-def sentences(text: str) -> list[str]:
-    """The text in sentences: behind 。！？!? and line breaks, and behind a full stop that white space follows."""
-    return [piece for found in _SENTENCE.findall(text) if not is_blank(piece := found.strip())]
 
 
 def display_width(text: str) -> int:

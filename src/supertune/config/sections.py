@@ -62,10 +62,10 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "multilabel", "regression", "extractive-qa"] = Field(
+    name: Literal["classification", "multilabel", "regression", "extractive-qa", "extractive-summary"] = Field(
         "classification",
         description="classification: one label of several; multilabel: any number of labels; regression: numbers; "
-        "extractive-qa: the part of a text that answers a question",
+        "extractive-qa: the part of a text that answers a question; extractive-summary: the sentences that sum it up",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
@@ -80,6 +80,22 @@ class TaskConfig(Section):
     )
     n_best: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="extractive-qa: answers told of each question, the best first; null: 5"
+    )
+    unit: Literal["sentence", "line"] | None = Field(
+        None,
+        description="extractive-summary: what summaries are put together from; null: lines where texts are dialogues, "
+        "else sentences",
+    )
+    sentences: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="extractive-summary: sentences of a summary, at most; null: as validation rows say"
+    )
+    characters: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="extractive-summary: characters of a summary, at most; null: any number"
+    )
+    blocking: bool | None = Field(
+        None,
+        description="extractive-summary: pass over sentences that share three words in a row (Chinese: five "
+        "characters) with one already taken; null: as validation rows say",
     )
 
 

@@ -53,8 +53,9 @@ class Columns:
             for rows that only need a prediction.
         pair: The two text columns are two texts that the model compares, and not one text in two parts.
         symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
-        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels, or
-            ``answers`` that stand in the second of two texts, of which the first is a question.
+        answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels,
+            ``answers`` that stand in the second of two texts, of which the first is a question, or ``texts``, of which
+            each is acceptable.
         separator: What stands between the labels of a row in text; None where each text is one label.
         starts: For answers in a text: the column that says at which character each begins, if it is one of its own.
         group: Rows with the same value in this column are never divided between splits; None: only equal texts are

@@ -20,7 +20,8 @@ from supertune.recipes.check import GateReport, check_allowed, check_metric
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
-from supertune.recipes.start import Start, check_strategy, check_task
+from supertune.recipes.start import Start, check_strategy
+from supertune.recipes.task_settings import check_task
 from supertune.train import Position, take, train
 
 _PROBED_BATCHES = 6

@@ -26,8 +26,9 @@ from supertune.recipes.read_labels import read_labels
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
-from supertune.recipes.start import Start, check_strategy, check_task, located
+from supertune.recipes.start import Start, check_strategy, located
 from supertune.recipes.story import Story, write_story
+from supertune.recipes.task_settings import check_task
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
 from supertune.runs import RunStore, Status, create_run, prediction_row, sole_writer

@@ -25,6 +25,7 @@ from supertune.models import (
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
+from supertune.recipes.task_settings import OF_TOKENS
 from supertune.strategies import build_strategy, looks_back_only
 from supertune.tasks import TASKS
 from supertune.train import RATE_FACTORS, Precision, available_bytes, considerate_threads, measure_precision
@@ -143,22 +144,6 @@ def default_rate(strategy: Strategy, optimizer: str) -> float:
     return float(f"{strategy.default_learning_rate() * RATE_FACTORS[optimizer]:.3g}")
 
 
-def check_task(config: Config) -> None:
-    """Check the settings of the task before any work is done.
-
-    Raises:
-        UserError: A setting means nothing for it.
-    """
-    asks = TASKS[config.task.name].answers == "answers"
-    others = {"task.stride", "task.longest_answer", "task.n_best"} if not asks else {"task.symmetric", "data.separator"}
-    for key in sorted(others):
-        section, _, name = key.partition(".")
-        if getattr(getattr(config, section), name):
-            raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
-    if asks and config.data.pair is False:
-        raise UserError("a question and its text are always two texts", where="data.pair", fix="leave it out")
-
-
 def check_strategy(config: Config) -> None:
     """Check the settings of the strategy before any work is done.
 
@@ -167,11 +152,11 @@ def check_strategy(config: Config) -> None:
     """
     if config.strategy.name != "auto":
         strategy = chosen_strategy(config)
-        if TASKS[config.task.name].answers == "answers" and (strategy.own_head or strategy.extra_tokens):
+        if config.task.name in OF_TOKENS and (strategy.own_head or strategy.extra_tokens):
             raise UserError(
                 f"{strategy.name} answers for a text as a whole, and {config.task.name} for each of its tokens"
                 if strategy.own_head
-                else f"{strategy.name} puts tokens before the text that an answer could be found in",
+                else f"{strategy.name} puts tokens before the text that would be taken for some of it",
                 where="strategy.name",
                 fix="--strategy full, or of those that learn few weights lora, dora, adapter, ia3, bitfit or layernorm",
             )

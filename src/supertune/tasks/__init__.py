@@ -8,16 +8,25 @@ from typing import Any
 from supertune.contracts import Task
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.extractive_qa import ExtractiveQaTask
+from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
-TASKS: Mapping[str, type[ClassificationTask] | type[MultilabelTask] | type[RegressionTask] | type[ExtractiveQaTask]] = {
+TASKS: Mapping[
+    str,
+    type[ClassificationTask]
+    | type[MultilabelTask]
+    | type[RegressionTask]
+    | type[ExtractiveQaTask]
+    | type[ExtractiveSummaryTask],
+] = {
     "classification": ClassificationTask,
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
+    "extractive-summary": ExtractiveSummaryTask,
 }
 
 
@@ -32,10 +41,13 @@ __all__ = [
     "ClassificationTask",
     "Cut",
     "ExtractiveQaTask",
+    "ExtractiveSummaryTask",
     "MultilabelTask",
     "RegressionTask",
     "chosen_cut",
+    "in_lines",
     "joined",
+    "joined_sentences",
     "label_text",
     "parts_pairs",
     "task_from_state",

@@ -18,6 +18,7 @@ from supertune.data.check.leakage import check_leakage, leaked_rows
 from supertune.data.check.outliers import check_outliers
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
+from supertune.data.check.summaries import check_summaries
 from supertune.data.check.truncation import check_truncation
 from supertune.errors import UserError
 
@@ -32,6 +33,7 @@ CHECKS: dict[str, Check] = {
     "rare-classes": check_rare_classes,
     "outliers": check_outliers,
     "answers": check_answers,
+    "summaries": check_summaries,
     "truncation": check_truncation,
 }
 
