@@ -214,6 +214,8 @@ def _ends(text: str, begin: int, ending: re.Match[str], end: int) -> bool:
     if any(mark in _FULL for mark in marks):
         return True
     before = text[ending.start() - 1] if ending.start() > begin else ""
+    if marks in (".", "．") and _numbering(text, begin, ending.start()):
+        return False
     if not after.isspace():
         if _unspaced(after) or _unspaced(following):
             return closed or marks not in (".", "．") or _unspaced(before)
@@ -227,8 +229,6 @@ def _ends(text: str, begin: int, ending: re.Match[str], end: int) -> bool:
 
 def _full_stop_ends(text: str, begin: int, place: int, following: str) -> bool:
     """Whether a single full stop at ``place``, with white space behind it, ends the sentence."""
-    if place - begin < _NEAR and _NUMBERING.fullmatch(text[begin:place].strip()):
-        return False
     word = _token(text, begin, place)
     bare, capital = word.casefold(), following[:1].isupper()
     next_word = _WORD.match(following)
@@ -244,6 +244,11 @@ def _full_stop_ends(text: str, begin: int, place: int, following: str) -> bool:
         name = text[max(begin, place - _NEAR) : place - 1].split()
         return beginner or bool(name and not name[-1][:1].isupper())
     return True
+
+
+def _numbering(text: str, begin: int, place: int) -> bool:
+    """Whether a sentence has nothing yet but the number of a list's item."""
+    return place - begin < _NEAR and _NUMBERING.fullmatch(text[begin:place].strip()) is not None
 
 
 def _token(text: str, begin: int, place: int) -> str:

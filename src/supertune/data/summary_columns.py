@@ -88,7 +88,7 @@ def _by_name(profiles: Sequence[Profile], candidates: Sequence[str], *, parts: b
 
 
 def _documents(profiles: Sequence[Profile], source: str) -> tuple[tuple[str, ...], str]:
-    fitting = [profile for profile in profiles if profile.could_be_text]
+    fitting = [profile for profile in profiles if profile.kind == "text"]
     if found := _by_name(fitting, names.DOCUMENT_NAMES):
         return found[:1], "by its name"
     texts = sorted((p for p in fitting if p.is_free_text), key=lambda profile: -profile.width)

@@ -17,7 +17,7 @@ from supertune.sentences import line_spans, sentence_spans
 from supertune.summary_texts import Summarised
 
 _SHOWN_WIDTH = 40
-_FOREIGN = 0.2
+_FOREIGN = 0.25
 """Share of a summary's words that stand in the document, below which it is of another one."""
 _ENOUGH = 5
 """Words of a summary from which that share says something."""
@@ -110,7 +110,7 @@ _KINDS = (
         _of_another,
         _error_of_many,
         lambda count: (
-            f"{'has a summary' if count == 1 else 'have summaries'} with fewer than one in five of its words in "
+            f"{'has a summary' if count == 1 else 'have summaries'} with fewer than one in four of its words in "
             "the document: extracts cannot come near it"
         ),
         "see whether columns have slipped by a row, or are in two languages; leave these rows out otherwise",
