@@ -231,10 +231,13 @@ class SummaryAnswers:
             _quotes(measured.final, known, rows, places, values, best, language, show_text=show_text)
             for places in (spread, worst)
         ]
+        grids = _by_length(measured, rows, words)
+        lengths = (Section(words["lengths"], tuple(grids)),) if grids else ()
         lead = words["errors_lead"] if len(worst) else words["no_errors"]
         return (
             results,
-            Section(words["places"], (picture, *_by_length(measured, rows, words))),
+            Section(words["places"], (picture,)),
+            *lengths,
             Section(words["shown"], (Paragraph(words["shown_lead"]), *quoted[0])),
             Section(words["errors"], (Paragraph(lead), *quoted[1])),
         )
