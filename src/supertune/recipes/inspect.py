@@ -131,12 +131,7 @@ def _windows(
 ) -> Iterator[InspectedRow]:
     """A line for each window over a row's text, with the pieces of the answer that it holds whole, or of sentences."""
     task = TASKS[config.task.name].built(columns, config.task.model_dump())
-    if columns.answers == "texts":
-        if columns.labels:
-            task.fit_state(table)
-        contexts = list(table.texts(columns.text))
-    else:
-        contexts = list(table.texts(columns.text[1:]))
+    contexts = list(table.texts(columns.text if columns.answers == "texts" else columns.text[1:]))
     features = task.encode(table, tokenizer, max_length)
     labels = table.column(columns.label) if columns.label in table.column_names else [None] * len(table)
     for item, row in enumerate(features.rows.tolist()):

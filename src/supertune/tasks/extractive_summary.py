@@ -92,7 +92,7 @@ class ExtractiveSummaryTask(TextTask):
     ) -> None:
         super().__init__(columns, criterion)
         self.settings = settings or Settings()
-        self.unit: Unit = unit or self.settings.unit or "sentence"
+        self._unit: Unit | None = unit or self.settings.unit
         self.length = length or self.settings.length
 
     @classmethod
@@ -110,6 +110,19 @@ class ExtractiveSummaryTask(TextTask):
             length=Length(**state["length"]),
         )
 
+    @property
+    def unit(self) -> Unit:
+        """What summaries are put together from; sentences until documents have been seen."""
+        return self._unit or "sentence"
+
+    def _unit_of(self, rows: Rows) -> Unit:
+        """The same for rows that may be the first that are seen."""
+        if self._unit is not None:
+            return self._unit
+        documents = summarised_of(rows, replace(self.columns, labels=()))
+        spoken = [speaks_in_turns(one.document) for one in _spread(documents, len(rows))]
+        return "line" if spoken and np.mean(spoken) >= _DIALOGUES else "sentence"
+
     def state(self) -> dict[str, Any]:
         """Columns, settings, and what was found out about documents and summaries."""
         return {
@@ -125,7 +138,7 @@ class ExtractiveSummaryTask(TextTask):
         return asdict(self.settings)
 
     def _with(self, **changes: Any) -> ExtractiveSummaryTask:
-        same = {"settings": self.settings, "unit": self.unit, "length": self.length, "criterion": self._criterion}
+        same = {"settings": self.settings, "unit": self._unit, "length": self.length, "criterion": self._criterion}
         return ExtractiveSummaryTask(self.columns, **{**same, **changes})
 
     def minimising(self, criterion: Criterion) -> ExtractiveSummaryTask:
@@ -138,10 +151,8 @@ class ExtractiveSummaryTask(TextTask):
         Raises:
             UserError: A cell holds no summary, or no document has a word in common with its summary.
         """
-        seen = list(_spread(summarised_of(rows, self.columns), len(rows)))
-        if self.settings.unit is None:
-            spoken = np.mean([speaks_in_turns(one.document) for one in seen]) if seen else 0.0
-            self.unit = "line" if spoken >= _DIALOGUES else "sentence"
+        seen = _spread(summarised_of(rows, self.columns), len(rows))
+        self._unit = self.settings.unit or self._unit_of(rows)
         counts = [len(oracle(one.units(self.unit), one.summaries).chosen) for one in seen if one.summaries]
         if not any(counts):
             raise UserError(
@@ -168,11 +179,11 @@ class ExtractiveSummaryTask(TextTask):
 
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
         """See `passages.passage_batches`."""
-        return passage_batches(rows, self.columns, tokenizer, max_length, self.unit)
+        return passage_batches(rows, self.columns, tokenizer, max_length, self._unit_of(rows))
 
     def token_lengths(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[IntArray]:
         """See `passages.passage_lengths`: of a document only a sentence is cut that no window holds."""
-        return passage_lengths(rows, self.columns, tokenizer, max_length, self.unit)
+        return passage_lengths(rows, self.columns, tokenizer, max_length, self._unit_of(rows))
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """``taken``: object (rows,), the indices of the sentences to take as a tuple; nothing without the columns.
@@ -184,10 +195,10 @@ class ExtractiveSummaryTask(TextTask):
         """
         if not self.columns.labels or not set(self.columns.labels) <= set(rows.column_names):
             return {}
-        found = np.empty(len(rows), object)
+        found, unit = np.empty(len(rows), object), self._unit_of(rows)
         for row, one in enumerate(summarised_of(rows, self.columns)):
             if one.summaries is not None:
-                found[row] = oracle(one.units(self.unit), one.summaries).chosen
+                found[row] = oracle(one.units(unit), one.summaries).chosen
         return {"taken": found}
 
     def with_targets(self, tokens: Features, targets: Mapping[str, NDArray[Any]]) -> Features:
