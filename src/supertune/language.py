@@ -29,7 +29,6 @@ _UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
 _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
 _MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_SENTENCE = re.compile(r"(?:[^。！？!?…\n.]|\.(?!\s|$))+[。！？!?….]*[”’」』）)\"']*")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _SAMPLE = 400
@@ -124,22 +123,6 @@ def search_terms(text: str) -> list[str]:
 
 def _folded(text: str) -> str:
     return (text.translate(_TO_HALF_WIDTH) if has_unspaced_script(text) else text).lower()
-
-
-def sentences(text: str) -> list[str]:
-    """The text in sentences: behind 。！？!? and line breaks, and behind a full stop that white space follows."""
-    return [piece for found in _SENTENCE.findall(text) if not is_blank(piece := found.strip())]
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Where the `sentences` of a text stand: their first characters, and behind their last."""
-    spans = []
-    for found in _SENTENCE.finditer(text):
-        piece = found.group()
-        if not is_blank(piece):
-            start = found.start() + len(piece) - len(piece.lstrip())
-            spans.append((start, start + len(piece.strip())))
-    return spans
 
 
 def break_near_middle(text: str) -> int:

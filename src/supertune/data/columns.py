@@ -15,6 +15,7 @@ from supertune.data.profile import KIND_NAMES, Profile, profiles_of
 from supertune.data.question_columns import question_columns
 from supertune.data.ranking_columns import ranking_columns
 from supertune.data.set_columns import indicators, settled_sets, speaks_of_sets
+from supertune.data.summary_columns import summary_columns
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.language import is_missing
@@ -45,6 +46,8 @@ _NUMBERS = _Wanted(
 )
 _SETS = _Wanted(names.SET_NAMES, speaks_of_sets, "the one column of several labels", "several labels")
 _WANTED: Mapping[str, _Wanted] = {"classes": _CLASSES, "numbers": _NUMBERS, "sets": _SETS}
+_FINDERS = {"answers": question_columns, "texts": summary_columns}
+"""What finds the columns of answers that are texts."""
 
 
 def infer_columns(
@@ -71,9 +74,9 @@ def infer_columns(
         label: The label column, columns of numbers, or columns of which each says whether its label applies; found
             when None.
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
-        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, or ``answers`` that stand in
-            the second of two texts, or ``ranking`` of passages; for those two see `question_columns` and
-            `ranking_columns`.
+        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, ``answers`` that stand in the
+            second of two texts (see `question_columns`), ``texts`` that sum another up (see `summary_columns`), or
+            ``ranking`` of passages (see `ranking_columns`).
         separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
 
@@ -86,8 +89,9 @@ def infer_columns(
         _require(table, column, option)
     profiles = profiles_of(table)
     by_name = {profile.name: profile for profile in profiles}
-    if answers == "answers":
-        found_columns = question_columns(profiles, named, asked, table.source, need_label=need_label)
+    if answers in _FINDERS:
+        _check_asked(asked, named, table.source, answers)
+        found_columns = _FINDERS[answers](profiles, named, asked, table.source, need_label=need_label)
         for name in found_columns.text:
             _check_text(by_name[name], table.source)
         return found_columns

@@ -44,6 +44,7 @@ from supertune.evaluate.sets import (
     verdict_on_sets,
     worst_sets,
 )
+from supertune.evaluate.summaries import places_taken, textrank, verdict_on_summaries
 from supertune.evaluate.validity import check_outcome
 from supertune.evaluate.verdict import verdict
 
@@ -75,16 +76,19 @@ __all__ = [
     "measure",
     "metrics_for",
     "paired_difference",
+    "places_taken",
     "reliability",
     "reliability_chart",
     "row_values",
     "score",
+    "textrank",
     "truth_and_answers",
     "verdict",
     "verdict_on_answers",
     "verdict_on_numbers",
     "verdict_on_rankings",
     "verdict_on_sets",
+    "verdict_on_summaries",
     "worst_errors",
     "worst_sets",
 ]

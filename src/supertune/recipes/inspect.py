@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Columns
+from supertune.contracts import Columns, Features
 from supertune.data import Table
 from supertune.language import guess_language
 from supertune.models import ModelSource, load_tokenizer
@@ -34,14 +34,14 @@ class InspectedRow:
         pieces: Token pieces in order, as text; special tokens too.
         kept: How many of them the model sees.
         label: The row's label, if it has one.
-        pointed: Which pieces the model learns to point to.
+        pointed: Which pieces the model learns to point to, or to take.
     """
 
     row: int
     pieces: tuple[str, ...]
     kept: int
     label: object = None
-    pointed: range = range(0)
+    pointed: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
     first = table.select(np.arange(min(rows, len(table))), step="head")
-    if columns.answers == "answers":
+    if columns.answers in ("answers", "texts"):
         return Inspection(source.name, max_length, tuple(_windows(config, columns, first, tokenizer, max_length)))
     if TASKS[config.task.name].answers == "ranking":
         return Inspection(source.name, max_length, tuple(_apart(config, columns, first, source, tokenizer, max_length)))
@@ -133,9 +133,10 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
 def _windows(
     config: Config, columns: Columns, table: Table, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Iterator[InspectedRow]:
-    """A line for each window over a row's text, with the pieces of the answer that it holds whole."""
-    features = TASKS[config.task.name].built(columns, config.task.model_dump()).encode(table, tokenizer, max_length)
-    contexts = list(table.texts(columns.text[1:]))
+    """A line for each window over a row's text, with the pieces of the answer that it holds whole, or of sentences."""
+    task = TASKS[config.task.name].built(columns, config.task.model_dump())
+    contexts = list(table.texts(columns.text if columns.answers == "texts" else columns.text[1:]))
+    features = task.encode(table, tokenizer, max_length)
     labels = table.column(columns.label) if columns.label in table.column_names else [None] * len(table)
     for item, row in enumerate(features.rows.tolist()):
         part = slice(features.offsets[item], features.offsets[item + 1])
@@ -144,9 +145,18 @@ def _windows(
             contexts[row][begin:end] if end > begin else token
             for token, begin, end in zip(tokenizer.convert_ids_to_tokens(ids), begins, ends, strict=True)
         )
-        first, last = features.targets["labels"][item].tolist() if features.targets else (0, 0)
-        pointed = range(first, last + 1) if first > 0 else range(0)
-        yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), labels[row], pointed)
+        yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), labels[row], _pointed(features, item))
+
+
+def _pointed(features: Features, item: int) -> Collection[int]:
+    """The pieces of a window that are the answer, or of sentences to take."""
+    part = slice(features.offsets[item], features.offsets[item + 1])
+    if "labels" in features.tokens:
+        taken = (features.tokens["labels"][part] == 1) & (features.tokens["sentences"][part] > 0)
+        found: list[int] = np.flatnonzero(taken).tolist()
+        return found
+    first, last = features.targets["labels"][item].tolist() if features.targets else (0, 0)
+    return range(first, last + 1) if first > 0 else ()
 
 
 def _apart(

@@ -170,7 +170,7 @@ def _answer(prediction: object) -> str:
         return ", ".join(map(_answer, prediction)) or "(none)"
     if isinstance(prediction, dict):
         return ", ".join(f"{name} {_answer(value)}" for name, value in prediction.items())
-    return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction)
+    return f"{prediction:.4g}" if isinstance(prediction, float) else " ".join(str(prediction).split("\n"))
 
 
 def evaluate_file(

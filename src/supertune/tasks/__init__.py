@@ -9,6 +9,7 @@ from supertune.contracts import Columns, Task
 from supertune.tasks.candidates import nearest
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.extractive_qa import ExtractiveQaTask
+from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
@@ -40,6 +41,7 @@ TASKS: Mapping[str, TaskKind] = {
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
+    "extractive-summary": ExtractiveSummaryTask,
     "retrieval": RetrievalTask,
     "rerank": RerankTask,
 }
@@ -58,6 +60,7 @@ __all__ = [
     "Cut",
     "EmbeddingSettings",
     "ExtractiveQaTask",
+    "ExtractiveSummaryTask",
     "MultilabelTask",
     "RegressionTask",
     "RerankTask",
@@ -65,7 +68,9 @@ __all__ = [
     "Role",
     "TaskKind",
     "chosen_cut",
+    "in_lines",
     "joined",
+    "joined_sentences",
     "label_text",
     "nearest",
     "padded",

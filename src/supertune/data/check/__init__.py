@@ -19,6 +19,7 @@ from supertune.data.check.negatives import check_negatives
 from supertune.data.check.outliers import check_outliers
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
+from supertune.data.check.summaries import check_summaries
 from supertune.data.check.truncation import check_truncation
 from supertune.errors import UserError
 
@@ -34,6 +35,7 @@ CHECKS: dict[str, Check] = {
     "outliers": check_outliers,
     "answers": check_answers,
     "negatives": check_negatives,
+    "summaries": check_summaries,
     "truncation": check_truncation,
 }
 

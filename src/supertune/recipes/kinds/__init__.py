@@ -1,4 +1,4 @@
-"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets or parts of a text alone.
+"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets, spans or texts alone.
 
 A kind is one file with an `AnswerKind`, and one line in `KINDS`.
 """
@@ -15,6 +15,7 @@ from supertune.recipes.kinds.numbers import NumberAnswers
 from supertune.recipes.kinds.ranking import RankedAnswers
 from supertune.recipes.kinds.reranking import RerankedAnswers
 from supertune.recipes.kinds.sets import SetAnswers
+from supertune.recipes.kinds.summaries import SummaryAnswers
 from supertune.tasks import TASKS
 
 KINDS: Mapping[str, AnswerKind] = {
@@ -24,6 +25,7 @@ KINDS: Mapping[str, AnswerKind] = {
     "answers": TextAnswers(),
     "ranking": RankedAnswers(),
     "reranking": RerankedAnswers(),
+    "texts": SummaryAnswers(),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _AROUND = 80
 """Characters shown before and behind what is pointed out."""
 _BETWEEN = 240
@@ -17,12 +19,23 @@ def marked(text: str, truth: Part | None, given: Part | None) -> str:
         truth: First character of the right answer and behind its last; None where there is none.
         given: The same of the answer given.
     """
+    return marked_parts(text, [truth] if truth else [], [given] if given else [])
+
+
+def marked_parts(text: str, truth: Sequence[Part], given: Sequence[Part]) -> str:
+    """The text around parts, ⟦the right ones⟧ and «those given»; what is far from all is left out.
+
+    Args:
+        text: The whole text.
+        truth: First character of each right part and behind its last; none of them overlap.
+        given: The same of the parts given.
+    """
     signs: list[tuple[int, int, str]] = []
-    for rank, (part, opening, closing) in enumerate(((truth, "⟦", "⟧"), (given, "«", "»"))):
-        if part is not None:
+    for rank, (parts, opening, closing) in enumerate(((truth, "⟦", "⟧"), (given, "«", "»"))):
+        for start, end in parts:
             # At the same place what closes comes before what opens, and the inner sign closes first.
-            signs += [(part[0], 2 + rank, opening), (part[1], -rank, closing)]
-    shown = _shown(len(text), [part for part in (truth, given) if part is not None])
+            signs += [(start, 2 + rank, opening), (end, -rank, closing)]
+    shown = _shown(len(text), [*truth, *given])
     written = []
     for start, end in shown:
         piece, place = "", start
