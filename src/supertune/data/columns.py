@@ -14,6 +14,7 @@ from supertune.data import names
 from supertune.data.profile import KIND_NAMES, Profile, profiles_of
 from supertune.data.question_columns import question_columns
 from supertune.data.set_columns import indicators, settled_sets, speaks_of_sets
+from supertune.data.span_columns import span_columns
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.language import is_missing
@@ -55,6 +56,7 @@ def infer_columns(
     answers: str = "classes",
     separator: str | None = None,
     pair: bool | None = None,
+    tag_names: Sequence[str] = (),
 ) -> Columns:
     """Find the text and the label column, or check the ones that were named.
 
@@ -70,10 +72,11 @@ def infer_columns(
         label: The label column, columns of numbers, or columns of which each says whether its label applies; found
             when None.
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
-        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, or ``answers`` that stand in
-            the second of two texts; for those see `question_columns`.
+        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, ``answers`` that stand in the
+            second of two texts (see `question_columns`), or ``spans`` of a text (see `span_columns`).
         separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
+        tag_names: For spans: what tags that are numbers are called.
 
     Raises:
         UserError: A named column is missing or of the wrong kind, or the choice is not clear.
@@ -89,6 +92,8 @@ def infer_columns(
         for name in found_columns.text:
             _check_text(by_name[name], table.source)
         return found_columns
+    if answers == "spans":
+        return span_columns(table, profiles, named, asked, tuple(tag_names), _text_alone, need_label=need_label)
     wanted = _WANTED[answers]
     for name in named:
         _check_text(by_name[name], table.source)
@@ -203,6 +208,11 @@ def _find_text(profiles: Sequence[Profile], source: str, *, pairs: bool) -> tupl
         return (strings[0].name,), "the only column of text"
     shown = "; ".join(map(str, profiles)) if profiles else "there is no other column than the label"
     raise UserError(f"no column looks like text: {shown}", where=source, fix="name it with --text NAME")
+
+
+def _text_alone(profiles: Sequence[Profile], source: str) -> str:
+    """The text column where there is one text, and a title is none of it."""
+    return _find_text(profiles, source, pairs=False)[0][-1]
 
 
 def _pair_among(profiles: Sequence[Profile]) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from supertune.contracts import Finding
 from supertune.data.check.empty_rows import check_empty_rows
+from supertune.data.check.entities import check_entities
 from supertune.data.check.exact_duplicates import check_exact_duplicates
 from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
@@ -32,6 +33,7 @@ CHECKS: dict[str, Check] = {
     "rare-classes": check_rare_classes,
     "outliers": check_outliers,
     "answers": check_answers,
+    "entities": check_entities,
     "truncation": check_truncation,
 }
 

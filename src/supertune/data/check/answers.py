@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from supertune.contracts import Columns
 from supertune.data.check.answered import answerable_codes, answered_codes
+from supertune.data.check.entity_codes import entity_codes
 from supertune.data.check.labels import LabelCodes, label_codes
 from supertune.data.check.members import rarest_labels, set_codes
 from supertune.data.check.numbers import number_codes
@@ -20,6 +21,8 @@ def answer_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
         return set_codes(splits, columns)
     if columns.answers == "answers" and columns.labels:
         return answered_codes(splits, columns)
+    if columns.answers == "spans" and columns.labels:
+        return entity_codes(splits, columns)
     return label_codes(splits, columns.label)
 
 
@@ -28,7 +31,7 @@ def stratum_codes(table: Table, columns: Columns) -> LabelCodes:
 
     Nothing for numbers.
     """
-    if columns.answers == "sets" and columns.labels:
+    if columns.answers in ("sets", "spans") and columns.labels:
         return rarest_labels(table, columns)
     if columns.answers == "answers" and columns.labels:
         return answerable_codes(table, columns)
