@@ -42,11 +42,21 @@ from supertune.evaluate.sets import (
     verdict_on_sets,
     worst_sets,
 )
+from supertune.evaluate.spans import (
+    DictionaryBaseline,
+    edge_errors,
+    entity_confusion,
+    kinds_of_errors,
+    only_spans,
+    verdict_on_spans,
+    worst_spans,
+)
 from supertune.evaluate.validity import check_outcome
 from supertune.evaluate.verdict import verdict
 
 __all__ = [
     "METRICS",
+    "DictionaryBaseline",
     "LabelShares",
     "MajorityBaseline",
     "MeanBaseline",
@@ -63,14 +73,18 @@ __all__ = [
     "class_f1_chart",
     "confidence_histogram",
     "confusion_map",
+    "edge_errors",
+    "entity_confusion",
     "error_histogram",
     "estimate",
+    "kinds_of_errors",
     "label_mistakes",
     "labels_per_row",
     "labels_together",
     "largest_errors",
     "measure",
     "metrics_for",
+    "only_spans",
     "paired_difference",
     "reliability",
     "reliability_chart",
@@ -81,8 +95,10 @@ __all__ = [
     "verdict_on_answers",
     "verdict_on_numbers",
     "verdict_on_sets",
+    "verdict_on_spans",
     "worst_errors",
     "worst_sets",
+    "worst_spans",
 ]
 
 

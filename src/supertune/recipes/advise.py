@@ -197,6 +197,11 @@ def _made_up_row(sample: Sample, row: int, text: str, random: np.random.Generato
             "context": text,
             "answers": [{"text": text[:8], "answer_start": 0}],
         }
+    if sample.task == "tagging":
+        return {
+            "text": text,
+            "entities": [{"start": 0, "end": 1, "label": f"label {row % sample.labels}"}],
+        }
     if sample.task == "multilabel":
         some = random.permutation(sample.labels)[: random.integers(1, 4)]
         return {"text": text, "labels": [f"label {label}" for label in some]}

@@ -14,6 +14,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "mean": "mean of the training rows",
         "tfidf": "TF-IDF and a linear model",
         "sentence": "the sentence most like the question",
+        "dictionary": "looking up the training entities",
         "no_text": "The texts were left out on request.",
         "row": "row",
         "leaked": "Without the {count} rows that also stand in another split, {metric} is {value:.3f} "
@@ -24,6 +25,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "mean": "训练数据的平均值",
         "tfidf": "TF-IDF + 线性模型",
         "sentence": "与问题最相似的句子",
+        "dictionary": "查找训练数据中的实体",
         "no_text": "按要求未写入文本。",
         "row": "行",
         "leaked": "去掉同时出现在其他划分中的 {count} 行后，{metric} 为 {value:.3f} "

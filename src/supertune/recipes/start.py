@@ -149,8 +149,14 @@ def check_task(config: Config) -> None:
     Raises:
         UserError: A setting means nothing for it.
     """
-    asks = TASKS[config.task.name].answers == "answers"
-    others = {"task.stride", "task.longest_answer", "task.n_best"} if not asks else {"task.symmetric", "data.separator"}
+    answers = TASKS[config.task.name].answers
+    asks = answers == "answers"
+    others = {
+        *(() if asks else ("task.longest_answer", "task.n_best")),
+        *(() if answers in ("answers", "spans") else ("task.stride",)),
+        *(("task.symmetric", "data.separator") if answers in ("answers", "spans") else ()),
+        *(("data.pair",) if answers == "spans" else ("data.tag_names",)),
+    }
     for key in sorted(others):
         section, _, name = key.partition(".")
         if getattr(getattr(config, section), name):
@@ -167,7 +173,8 @@ def check_strategy(config: Config) -> None:
     """
     if config.strategy.name != "auto":
         strategy = chosen_strategy(config)
-        if TASKS[config.task.name].answers == "answers" and (strategy.own_head or strategy.extra_tokens):
+        by_token = TASKS[config.task.name].answers in ("answers", "spans")
+        if by_token and (strategy.own_head or strategy.extra_tokens):
             raise UserError(
                 f"{strategy.name} answers for a text as a whole, and {config.task.name} for each of its tokens"
                 if strategy.own_head
@@ -357,6 +364,7 @@ def settle(
         "data.label": rows.columns.label if len(rows.columns.labels) == 1 else list(rows.columns.labels),
         "data.pair": rows.columns.pair,
         "data.separator": rows.columns.separator,
+        "data.tag_names": list(rows.columns.tag_names) or None,
         "data.group": rows.columns.group,
         "data.split": list(rows.shares),
         "model.name": source.name,

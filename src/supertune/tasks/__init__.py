@@ -10,14 +10,18 @@ from supertune.tasks.classification import UNLABELLED, ClassificationTask, label
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
+from supertune.tasks.tagging import TaggingTask
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, token_lengths, tokenizer_fingerprint
 
-TASKS: Mapping[str, type[ClassificationTask] | type[MultilabelTask] | type[RegressionTask] | type[ExtractiveQaTask]] = {
+AnyTask = ClassificationTask | MultilabelTask | RegressionTask | ExtractiveQaTask | TaggingTask
+
+TASKS: Mapping[str, type[AnyTask]] = {
     "classification": ClassificationTask,
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
+    "tagging": TaggingTask,
 }
 
 
@@ -34,6 +38,7 @@ __all__ = [
     "ExtractiveQaTask",
     "MultilabelTask",
     "RegressionTask",
+    "TaggingTask",
     "chosen_cut",
     "joined",
     "label_text",

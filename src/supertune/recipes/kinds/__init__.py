@@ -1,4 +1,4 @@
-"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets or parts of a text alone.
+"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets, answers or entities.
 
 A kind is one file with an `AnswerKind`, and one line in `KINDS`.
 """
@@ -13,6 +13,7 @@ from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
 from supertune.recipes.kinds.numbers import NumberAnswers
 from supertune.recipes.kinds.sets import SetAnswers
+from supertune.recipes.kinds.spans import SpanAnswers
 from supertune.tasks import TASKS
 
 KINDS: Mapping[str, AnswerKind] = {
@@ -20,6 +21,7 @@ KINDS: Mapping[str, AnswerKind] = {
     "numbers": NumberAnswers(),
     "sets": SetAnswers(),
     "answers": TextAnswers(),
+    "spans": SpanAnswers(),
 }
 
 

@@ -6,11 +6,13 @@ from supertune.train.losses.cross_entropy import balanced_weights, cross_entropy
 from supertune.train.losses.pointing import pointing
 from supertune.train.losses.regression import NUMBER_LOSSES
 from supertune.train.losses.sets import SET_LOSSES
+from supertune.train.losses.tokens import TAG_LOSSES
 
 __all__ = [
     "CLASS_LOSSES",
     "NUMBER_LOSSES",
     "SET_LOSSES",
+    "TAG_LOSSES",
     "LossSettings",
     "balanced_weights",
     "by_similarity",
