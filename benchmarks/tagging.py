@@ -97,7 +97,7 @@ def spans_of(rows: Sequence[Sequence[dict[str, Any]]]) -> Any:
 
 
 def table(name: str, data: Path, options: argparse.Namespace) -> None:
-    """A line per seed: F1 of all entities, of known and of new words, beside the dictionary and the untrained encoder."""
+    """A line per seed: F1 of all entities, of known and of new words, beside the dictionary and an untrained head."""
     language, model = CASES[name]
     print(f"\n{name}, {model}, {options.rows} training texts; F1 of entities in percent, with 95 % intervals")
     values = []
@@ -123,7 +123,8 @@ def table(name: str, data: Path, options: argparse.Namespace) -> None:
         ahead = [paired_difference(model_says, other, "f1_micro") for other in (dictionary, bare)]
         print(
             f"  seed {seed}, n = {len(test)} texts, {count} entities ({new} of new words): {told(model_says)}; "
-            f"known words {told(parts[0])}, new words {told(parts[1])}; characters alone {told(model_says, 'f1_boundaries')}\n"
+            f"known words {told(parts[0])}, new words {told(parts[1])}; characters alone "
+            f"{told(model_says, 'f1_boundaries')}\n"
             f"    dictionary {told(dictionary)}, ahead by {difference(ahead[0])}; untrained {told(bare)}, ahead by "
             f"{difference(ahead[1])}"
         )

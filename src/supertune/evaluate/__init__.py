@@ -5,6 +5,7 @@ A metric is one file with a function that makes a `Metric`, and one line in `MET
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from supertune.contracts import FloatArray, Outcome, Score
@@ -132,7 +133,7 @@ def score(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resamples:
 def estimate(outcome: Outcome, metric: str) -> float:
     """One metric's value without its interval, in well under a millisecond for those that are counted.
 
-    NaN for a correlation with numbers that are all the same.
+    NaN for a correlation with numbers that are all the same, and for a mean over labels where there is none.
 
     Raises:
         UserError: The name is unknown, or the metric does not exist for these rows.
@@ -142,7 +143,9 @@ def estimate(outcome: Outcome, metric: str) -> float:
     if entry.value is not None:
         return entry.value(outcome)
     if entry.from_moments is not None:
-        return float(entry.from_moments.value(entry.from_moments.rows(outcome).mean(axis=0)).mean())
+        values = entry.from_moments.value(entry.from_moments.rows(outcome).mean(axis=0))
+        # A mean over labels of which none is true or given.
+        return float(values.mean()) if values.size else math.nan
     if entry.from_counts is not None:
         return float(entry.from_counts(class_counts(confusion(outcome))))
     if entry.from_rows is not None:
