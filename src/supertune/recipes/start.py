@@ -204,7 +204,9 @@ def chosen_strategy(config: Config) -> Strategy:
         return strategy
     given = config.train.learning_rate
     rate = given if isinstance(given, float) else default_rate(strategy, config.train.optimizer)
-    return build_strategy(config.strategy.name, {**settings, "head_rate": max(1.0, float(f"{wanted / rate:.3g}"))})
+    return build_strategy(
+        config.strategy.name, {**settings, "head_rate": min(max(1.0, float(f"{wanted / rate:.3g}")), 1000.0)}
+    )
 
 
 def strategy_values(strategy: Strategy) -> dict[str, object]:
