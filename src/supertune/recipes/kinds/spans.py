@@ -54,7 +54,7 @@ class SpanAnswers:
     tie_breaker = "f1_boundaries"
     rival = "dictionary"
     head_learning_rate: float | None = 1e-3
-    """Few tokens are of an entity, and each label has two outputs of its own; decision 0018 has a trial."""
+    """Few tokens are of an entity, and each label has two outputs of its own; decision 0020 has a trial."""
 
     def check(self, train: TrainConfig) -> None:
         """Refuse losses that are for one label of a text, and what compares outputs as long as the texts.
