@@ -19,6 +19,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "lead": "the first sentences",
         "textrank": "the most central sentences (TextRank)",
         "oracle": "nearest to the summaries (out of reach)",
+        "dictionary": "looking up the training entities",
         "no_text": "The texts were left out on request.",
         "row": "row",
         "leaked": "Without the {count} rows that also stand in another split, {metric} is {value:.3f} "
@@ -34,6 +35,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "lead": "开头的句子",
         "textrank": "最居中的句子（TextRank）",
         "oracle": "最接近摘要的句子（上限）",
+        "dictionary": "查找训练数据中的实体",
         "no_text": "按要求未写入文本。",
         "row": "行",
         "leaked": "去掉同时出现在其他划分中的 {count} 行后，{metric} 为 {value:.3f} "

@@ -108,6 +108,7 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         answers=TASKS[config.task.name].answers,
         separator=config.data.separator,
         pair=config.data.pair,
+        tag_names=config.data.tag_names or (),
     )
     if config.task.symmetric and not columns.pair:
         raise UserError(

@@ -15,8 +15,10 @@ from supertune.train import RATE_FACTORS
 
 _MEANT_FOR: Mapping[str, Collection[str]] = {
     "data.separator": ("classes", "numbers", "sets"),
+    "data.tag_names": ("spans",),
     "task.symmetric": ("classes", "numbers", "sets", "ranking"),
-    **dict.fromkeys(("task.stride", "task.longest_answer", "task.n_best"), ("answers",)),
+    "task.stride": ("answers", "spans"),
+    **dict.fromkeys(("task.longest_answer", "task.n_best"), ("answers",)),
     **dict.fromkeys(
         ("task.pooling", "task.query_prompt", "task.passage_prompt", "task.scale", "task.dimensions"), ("ranking",)
     ),
@@ -32,6 +34,7 @@ _OF_TOKENS = (
 )
 _HEADLESS = {
     "answers": _OF_TOKENS,
+    "spans": _OF_TOKENS,
     "texts": _OF_TOKENS,
     "ranking": (
         "has a head of its own that answers with labels, and retrieval answers with the text's vector",
@@ -60,8 +63,8 @@ def check_task(config: Config) -> None:
             raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
     if kind in _TWO_TEXTS and config.data.pair is False:
         raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")
-    if kind == "texts" and config.data.pair:
-        raise UserError("a document is one text", where="data.pair", fix="leave it out")
+    if kind in ("spans", "texts") and config.data.pair:
+        raise UserError(f"{config.task.name} reads one text", where="data.pair", fix="leave it out")
 
 
 def check_strategy(config: Config) -> None:
@@ -101,7 +104,9 @@ def chosen_strategy(config: Config) -> Strategy:
         return strategy
     given = config.train.learning_rate
     rate = given if isinstance(given, float) else default_rate(strategy, config.train.optimizer)
-    return build_strategy(config.strategy.name, {**settings, "head_rate": max(1.0, float(f"{wanted / rate:.3g}"))})
+    return build_strategy(
+        config.strategy.name, {**settings, "head_rate": min(max(1.0, float(f"{wanted / rate:.3g}")), 1000.0)}
+    )
 
 
 def default_rate(strategy: Strategy, optimizer: str) -> float:

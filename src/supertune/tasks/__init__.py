@@ -14,6 +14,7 @@ from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
 from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
+from supertune.tasks.tagging import TaggingTask
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
 
@@ -41,6 +42,7 @@ TASKS: Mapping[str, TaskKind] = {
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
+    "tagging": TaggingTask,
     "extractive-summary": ExtractiveSummaryTask,
     "retrieval": RetrievalTask,
     "rerank": RerankTask,
@@ -66,6 +68,7 @@ __all__ = [
     "RerankTask",
     "RetrievalTask",
     "Role",
+    "TaggingTask",
     "TaskKind",
     "chosen_cut",
     "in_lines",

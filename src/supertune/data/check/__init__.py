@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from supertune.contracts import Finding
 from supertune.data.check.empty_rows import check_empty_rows
+from supertune.data.check.entities import check_entities
 from supertune.data.check.exact_duplicates import check_exact_duplicates
 from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
@@ -36,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "answers": check_answers,
     "negatives": check_negatives,
     "summaries": check_summaries,
+    "entities": check_entities,
     "truncation": check_truncation,
 }
 

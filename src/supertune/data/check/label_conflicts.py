@@ -14,6 +14,7 @@ from supertune.data.check.wording import counted, more_than_one_in_twenty, perce
 _WORDS = {
     "numbers": ("numbers more than a standard deviation apart", "number"),
     "answers": ("different answers", "list of answers"),
+    "spans": ("different entities", "list of entities"),
 }
 
 

@@ -32,7 +32,7 @@ def check_rare_classes(check_input: CheckInput) -> list[Finding]:
 def _too_few_classes(check_input: CheckInput, counts: IntArray) -> list[Finding]:
     classes = np.flatnonzero(counts)
     # One label that some rows have and others lack is something to tell apart.
-    several = check_input.columns.answers == "sets"
+    several = check_input.columns.answers in ("sets", "spans")
     if len(classes) >= (1 if several else 2):
         return []
     only = (

@@ -9,6 +9,7 @@ _AROUND = 80
 _BETWEEN = 240
 """Characters between two parts up to which what lies between is shown whole."""
 Part = tuple[int, int]
+Labelled = tuple[int, int, int]
 
 
 def marked(text: str, truth: Part | None, given: Part | None) -> str:
@@ -40,6 +41,32 @@ def marked_parts(text: str, truth: Sequence[Part], given: Sequence[Part]) -> str
     for start, end in shown:
         piece, place = "", start
         for at, _, sign in sorted(signs):
+            if start <= at <= end:
+                piece += text[place:at] + sign
+                place = at
+        piece += text[place:end]
+        written.append(("" if start == 0 else "…") + piece + ("" if end == len(text) else "…"))
+    return " ".join(written)
+
+
+def marked_all(text: str, truths: Sequence[Labelled], given: Sequence[Labelled], labels: Sequence[str]) -> str:
+    """The text around entities, ⟦true ones⟧ and «those given», each with its label behind; what is far is left out.
+
+    Args:
+        text: The whole text.
+        truths: (first character, behind the last, index of the label) of the true entities.
+        given: The same of those that were given.
+        labels: What the labels are called.
+    """
+    signs: list[tuple[int, int, int, str]] = []
+    for rank, (spans, opening, closing) in enumerate(((truths, "⟦", "⟧"), (given, "«", "»"))):
+        for start, end, label in spans:
+            # What closes comes before what opens, the inner sign first; the longer of two opens first.
+            signs += [(start, 1, 2 * -end + rank, opening), (end, 0, -rank, f"{closing}{labels[label]}")]
+    written = []
+    for start, end in _shown(len(text), [span[:2] for span in (*truths, *given)]):
+        piece, place = "", start
+        for at, _, _, sign in sorted(signs):
             if start <= at <= end:
                 piece += text[place:at] + sign
                 place = at
