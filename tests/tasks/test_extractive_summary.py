@@ -205,9 +205,7 @@ def test_what_is_taken_stands_in_the_text_as_it_is_told(tokenizer: Any) -> None:
     outputs = outputs_of(features, [[0.1, 2.0, 0.1, 3.0], [1.0, 1.0]])
     shuffled = np.random.default_rng(0).permutation(len(features))
     for order in (np.arange(len(features)), shuffled):
-        from supertune.train import take
-
-        first, second = task.decode(outputs[order], take(features, order))
+        first, second = task.decode(outputs[order], features.take(order))
         assert first.prediction == "电影很好。\nMr. 😀 was late."
         told = first.more["sentences"]
         assert [text[one["start"] : one["end"]] for one in told] == [one["text"] for one in told]
@@ -216,7 +214,7 @@ def test_what_is_taken_stands_in_the_text_as_it_is_told(tokenizer: Any) -> None:
     outcome = task.outcome(outputs, features)
     assert list(outcome.targets) == [("a",)]
     assert list(outcome.outputs) == ["电影很好。\nMr. 😀 was late."]
-    assert [row for row, _, _ in scores_by_row(outputs[shuffled], take(features, shuffled))] == [0, 1]
+    assert [row for row, _, _ in scores_by_row(outputs[shuffled], features.take(shuffled))] == [0, 1]
 
 
 def test_how_much_is_taken_comes_from_the_validation_rows_and_travels_with_the_model(tokenizer: Any) -> None:
