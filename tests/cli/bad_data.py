@@ -99,6 +99,24 @@ COLUMNS = (
         ("rows.csv", "'mood'", "'shape'", "--label"),
         {"rows.csv": csv(*("good,food", "bad,room") * 30, header="text,mood,shape")},
     ),
+    Case(
+        "no-summaries",
+        "train rows.csv --task extractive-summary",
+        ("rows.csv", "called like summaries", "--label"),
+        {"rows.csv": csv(*("good", "bad") * 30, header="text,mood")},
+    ),
+    Case(
+        "summaries-of-numbers",
+        "train rows.csv --task extractive-summary",
+        ("rows.csv", "'summary'", "integers", "--label"),
+        {"rows.csv": csv(*"0123456789" * 3, header="text,summary")},
+    ),
+    Case(
+        "summary-that-is-an-object",
+        "train rows.jsonl --task extractive-summary --model {tiny}",
+        ("rows.jsonl", "'summary'", "row 0", "list of texts"),
+        {"rows.jsonl": _jsonl(*({"text": text(i), "summary": {"a": text(i)}} for i in range(30)))},
+    ),
     Case("text-of-numbers", "train rows.csv --text n", ("'n'",), {"rows.csv": csv(*"0101" * 9, header="text,n")}),
     Case(
         "label-of-fractions",
