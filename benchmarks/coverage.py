@@ -7,6 +7,7 @@ rows. The truth comes from a million rows of it; test sets are drawn from it aga
     python benchmarks/coverage.py --repetitions 2000   as it is quoted
     python benchmarks/coverage.py --numbers            numbers instead of classes: normal, exponential, and ratings
     python benchmarks/coverage.py --sets               sets of labels instead of classes
+    python benchmarks/coverage.py --spans              entities in texts instead of classes
     python benchmarks/coverage.py --texts              answers to questions, texts, and rankings instead of classes
 """
 
@@ -54,6 +55,7 @@ TEXT_METRICS = {
 }
 SETS = ("f1_micro", "precision_micro", "recall_micro", "f1_macro", "f1_samples", "subset_accuracy", "hamming_loss",
         "label_ranking", "log_loss")  # fmt: skip
+SPANS = ("f1_micro", "precision_micro", "recall_micro", "f1_macro", "f1_per_class", "f1_boundaries", "label_accuracy")
 PAIRED_SETS = ("f1_micro", "f1_macro", "subset_accuracy")
 SHARES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 SKEWED = {2: (0.9, 0.1), 6: (0.5, 0.25, 0.12, 0.07, 0.04, 0.02)}
@@ -189,6 +191,33 @@ def simulate_sets(strength: float, n: int, repetitions: int, resamples: int) -> 
     return simulate_samples(one, other, SETS, PAIRED_SETS, n, repetitions, resamples)
 
 
+def simulate_spans(quality: float, n: int, repetitions: int, resamples: int) -> dict[str, tuple[float, float]]:
+    """Metric → (share of intervals that hold the truth, mean width), for texts of none to a dozen entities.
+
+    Some texts are harder than others, for all their entities: found or not, with other edges or labels, or made up.
+    """
+    generator = np.random.default_rng(7)
+    shares = np.array([0.6, 0.25, 0.1, 0.05])
+    columns = [np.empty(TEXTS, object) for _ in range(3)]
+    for row, (count, skill) in enumerate(
+        zip(generator.poisson(2.5, TEXTS), generator.beta(4 * quality, 4 * (1 - quality), TEXTS), strict=True)
+    ):
+        labels = generator.choice(4, count + 1, p=shares)
+        truth = [(9 * place, 9 * place + 4, int(label)) for place, label in enumerate(labels[:-1])]
+        columns[0][row] = tuple(truth)
+        for column in columns[1:]:
+            luck, kind = generator.random(count), generator.integers(0, 3, count)
+            found = [span for span, lucky in zip(truth, luck, strict=True) if lucky < skill]
+            for (start, end, label), lucky, how in zip(truth, luck, kind, strict=True):
+                if lucky >= skill and how:
+                    found.append((start, end + 1, label) if how == 1 else (start, end, (label + 1) % 4))
+            made_up = [(9 * count, 9 * count + 4, int(labels[-1]))] if generator.random() > (1 + skill) / 2 else []
+            column[row] = tuple(found + made_up)
+    names = ("a", "b", "c", "d")
+    one, other = (Outcome(columns[0], answers, names, "spans") for answers in columns[1:])
+    return simulate_samples(one, other, SPANS, ("f1_micro", "f1_macro"), n, repetitions, resamples)
+
+
 def draw_texts(kind: str, quality: float, generator: np.random.Generator) -> tuple[Outcome, Outcome]:
     """Texts of random words, answers of one to four for questions, some of which two models get wrong."""
     shortest, longest = (1, 5) if kind == "answers" else (6, 15)
@@ -268,6 +297,10 @@ def simulations(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, tu
         for n, strength in itertools.product(options.sizes, (1.0, 3.0)):
             yield f"n={n} strength={strength}", simulate_sets(strength, n, options.repetitions, options.resamples)
         return
+    if options.spans:
+        for n, quality in itertools.product(options.sizes, (0.6, 0.9)):
+            yield f"n={n} quality={quality}", simulate_spans(quality, n, options.repetitions, options.resamples)
+        return
     if options.texts:
         for kind, n, quality in itertools.product(TEXT_METRICS, options.sizes, (0.5, 0.95)):
             name = f"n={n} {kind} quality={quality}"
@@ -285,6 +318,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500, 2000])
     parser.add_argument("--numbers", action="store_true", help="numbers instead of classes")
     parser.add_argument("--sets", action="store_true", help="sets of labels instead of classes")
+    parser.add_argument("--spans", action="store_true", help="entities in texts instead of classes")
     parser.add_argument("--texts", action="store_true", help="answers, texts and rankings instead of classes")
     options = parser.parse_args()
     header: list[str] = []

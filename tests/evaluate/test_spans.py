@@ -180,9 +180,14 @@ def test_texts_that_err_together_have_wider_intervals_than_entities_alone_would(
     together = outcome_of([spans] * 60, [spans if row % 2 else [] for row in range(60)])
     random = np.random.default_rng(0)
     apart = outcome_of([spans] * 60, [[span for span in spans if random.random() < 0.5] for _ in range(60)])
-    one, other = (measure(found, ["recall_micro"]).scores["recall_micro"] for found in (together, apart))
-    assert one.value == pytest.approx(other.value, abs=0.05)
-    assert one.high - one.low > 2 * (other.high - other.low)
+    for metric, key in (
+        ("recall_micro", "recall_micro"),
+        ("recall_per_class", "recall/LOC"),
+        ("f1_per_class", "f1/LOC"),
+    ):
+        one, other = (measure(found, [metric]).scores[key] for found in (together, apart))
+        assert one.value == pytest.approx(other.value, abs=0.05)
+        assert one.high - one.low > 2 * (other.high - other.low)
 
 
 def test_metrics_say_what_they_are() -> None:

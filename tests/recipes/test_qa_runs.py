@@ -144,6 +144,14 @@ def test_the_command_reads_squads_form_and_takes_texts_two_and_two(tmp_path: Pat
     assert "no_answer_score" not in found
 
 
+def test_frozen_layers_are_computed_once(
+    tmp_path: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"train.epochs": 1, "strategy.layers": 1}
+    fit(questions(30), tmp_path, tiny_encoder, strategy="partial", settings=settings, quiet=False)
+    assert "computed at every pass" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("strategy", ["partial", "lora", "dora", "adapter", "bitfit", "layernorm", "ia3"])
 def test_strategies_that_learn_few_weights_keep_the_head(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(

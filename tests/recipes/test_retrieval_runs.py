@@ -129,6 +129,14 @@ def test_a_step_in_pieces_comes_to_the_same_model(tmp_path: Path, tiny_encoder: 
     assert any(not torch.equal(value, weights(whole)[name]) for name, value in weights(plain).items())
 
 
+def test_frozen_layers_are_computed_once(
+    tmp_path: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"train.epochs": 1, "strategy.layers": 1}
+    fit(pairs(40), tmp_path, tiny_encoder, strategy="partial", settings=settings, quiet=False)
+    assert "computed at every pass" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("strategy", ["lora", "partial", "bitfit", "adapter", "ia3"])
 def test_strategies_that_change_the_body_learn_vectors(tmp_path: Path, tiny_encoder: Path, strategy: str) -> None:
     run = fit(

@@ -8,12 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_training_choices import SETTINGS, events
 
 import supertune
+from supertune.data import Table, TokenCache, infer_columns
 from supertune.errors import GateError, UserError
+from supertune.models import load_tokenizer, resolve
+from supertune.recipes import encode
 from supertune.recipes.kinds.marking import marked_all
+from supertune.tasks import TaggingTask
+from supertune.tasks.tagging import Settings
 
 QUICK: dict[str, Any] = {
     **SETTINGS,
@@ -144,6 +150,14 @@ def test_the_command_reads_conll_and_gives_tags_back(tmp_path: Path, tiny_encode
     assert found["tokens"] == "my good film is late"
 
 
+def test_frozen_layers_are_computed_once(
+    tmp_path: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"train.epochs": 1, "strategy.layers": 1}
+    fit(tagged_rows(30), tmp_path, tiny_encoder, strategy="partial", settings=settings, quiet=False)
+    assert "computed at every pass" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("strategy", ["partial", "lora", "dora", "adapter", "bitfit", "layernorm", "ia3"])
 def test_strategies_that_learn_few_weights_keep_the_head(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(
@@ -242,3 +256,19 @@ def test_entities_are_marked_where_they_stand() -> None:
     shown = marked_all(text, [(0, 3, 0), (15, 23, 1)], [(0, 3, 0), (19, 23, 1), (8, 11, 0)], ("PER", "LOC"))
     assert shown == "⟦«Ann»PER⟧PER met «Bob»PER in ⟦New «York»LOC⟧LOC"
     assert marked_all(text, [], [], ("PER",)) == text
+
+
+def test_windows_that_were_kept_are_those_that_would_be_made_anew(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "CACHED_CHARACTERS", 0)
+    tokenizer = load_tokenizer(resolve(str(tiny_encoder)), max_length=24)
+    rows = Table.from_rows(tagged_rows(30))
+    columns = infer_columns(rows, answers="spans")
+    for stride in (9, 9, 3):
+        task = TaggingTask(columns, labels=("FILM", "中文"), settings=Settings(stride))
+        kept = encode.encode_labelled(task, rows, tokenizer, 24, cache=TokenCache(pytest.fail))
+        anew = task.encode(rows, tokenizer, 24)
+        for name, values in (*anew.tokens.items(), *anew.targets.items()):
+            np.testing.assert_array_equal({**kept.tokens, **kept.targets}[name], values)
+        assert kept.rows.tolist() == anew.rows.tolist()

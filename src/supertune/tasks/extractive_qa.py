@@ -219,11 +219,15 @@ class ExtractiveQaTask(TextTask):
     # ------------------------------------------------------------ windows as scores
 
     def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Float (items, tokens, 2): how much each token looks like the first of the answer, and like the last."""
+        """Float (items, tokens, 2): how much each token looks like the first of the answer, and like the last.
+
+        0 for padding: what a model says of it depends on how frozen layers were computed, and nothing hangs on it.
+        """
         import torch
 
         outputs = model(**model_inputs(batch))
-        return torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)
+        scores = torch.stack([outputs.start_logits, outputs.end_logits], dim=-1)
+        return scores.masked_fill(batch["attention_mask"].unsqueeze(-1) == 0, 0.0)
 
     def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss and the number of items, in 32 bits; only the text and the first token can be pointed to."""

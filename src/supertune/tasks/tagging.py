@@ -246,6 +246,10 @@ class TaggingTask(TextTask):
 
     # ------------------------------------------------------------ windows as tags
 
+    def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Float (items, tokens, tags); 0 for padding, of which a model says what frozen layers were computed by."""
+        return super().forward(model, batch).masked_fill(batch["attention_mask"].unsqueeze(-1) == 0, 0.0)
+
     def criterion(self, outputs: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss of the learned tokens and their number, in 32 bits."""
         assert self._criterion is not None

@@ -44,7 +44,7 @@ def set_micro(kind: Kind, counting: Counting | None = None) -> Metric:
     """Precision, recall or F1 of all labels of all rows together: a frequent label counts more than a rare one."""
     counting = counting or LABELS
     of = counting.of
-    moments = Moments(partial(_value, kind), lambda outcome: of(outcome).sum(axis=1, keepdims=True), _logit, _expit)
+    moments = Moments(partial(value_of, kind), lambda outcome: of(outcome).sum(axis=1, keepdims=True), _logit, _expit)
     return Metric(partial(_measure_micro, kind, moments, counting), from_moments=moments)
 
 
@@ -52,14 +52,13 @@ def set_macro(kind: Kind, counting: Counting | None = None) -> Metric:
     """The plain mean over the labels that are true or given at least once: a rare label counts as a frequent one."""
     counting = counting or LABELS
     of = counting.of
-    moments = Moments(partial(_value, kind), lambda outcome: _present(of(outcome)), _logit, _expit)
+    moments = Moments(partial(value_of, kind), lambda outcome: _present(of(outcome)), _logit, _expit)
     return Metric(partial(_measure_macro, kind, moments, counting), from_moments=moments)
 
 
-def set_per_label(kind: Kind, counting: Counting | None = None) -> Metric:
+def set_per_label(kind: Kind) -> Metric:
     """One score per label, under ``f1/<label>`` and the like, as for classes."""
-    of = (counting or LABELS).of
-    return Metric(lambda name, outcome, _: each_class(kind, totals_of(of(outcome)), outcome.labels))
+    return Metric(lambda name, outcome, _: each_class(kind, label_counts(outcome), outcome.labels))
 
 
 def f1_samples() -> Metric:
@@ -140,7 +139,7 @@ def _present(counted: FloatArray) -> FloatArray:
     return counted[:, counted.any(axis=(0, 2))]
 
 
-def _value(kind: Kind, means: FloatArray) -> FloatArray:
+def value_of(kind: Kind, means: FloatArray) -> FloatArray:
     """From the means of rightly given, true and given labels, float64 (…, 3); 0 where there is nothing to divide by."""
     return divide(*ratio(kind, ClassCounts(means[..., 0], means[..., 1], means[..., 2])))
 

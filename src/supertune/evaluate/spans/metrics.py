@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from supertune.contracts import FloatArray, Outcome
+from supertune.evaluate.averages import each_class
 from supertune.evaluate.counts import Kind
-from supertune.evaluate.metric import Metric
+from supertune.evaluate.intervals import effective_wilson
+from supertune.evaluate.metric import Measured, Metric, Resampling, signature
+from supertune.evaluate.moments import influence
 from supertune.evaluate.row_means import row_mean
-from supertune.evaluate.sets.metrics import Counting, set_macro, set_micro, set_per_label
+from supertune.evaluate.sets.metrics import Counting, set_macro, set_micro, totals_of, value_of
 
+_NEARLY = 1e-12
 Spans = Sequence[tuple[int, int, int]]
 """(first character, behind the last, index of the label) of each entity of a row."""
 
@@ -32,8 +38,30 @@ def span_macro(kind: Kind) -> Metric:
 
 
 def span_per_label(kind: Kind) -> Metric:
-    """One score per label, under ``f1/<label>`` and the like."""
-    return set_per_label(kind, ENTITIES)
+    """One score per label, under ``f1/<label>`` and the like.
+
+    Its interval is Wilson's over entities, or Wilson's for as many entities as the spread over texts says, the wider at
+    each end: a label's entities come several to a text, and err together.
+    """
+    return Metric(partial(_measure_labels, kind))
+
+
+def _measure_labels(kind: Kind, name: str, outcome: Outcome, _: Resampling) -> Measured:
+    counted = entity_counts(outcome)
+    plain = each_class(kind, totals_of(counted), outcome.labels)
+    scores = dict(plain.scores)
+    for label, called in enumerate(outcome.labels):
+        score = scores.get(f"{kind}/{called}")
+        if score is None:
+            continue
+        low, high = score.low, score.high
+        variance = float(influence(partial(value_of, kind), counted[:, label]).var() / len(outcome))
+        if variance > _NEARLY and 0 < score.value < 1:
+            ends = effective_wilson(score.value, variance, score.value)
+            low, high = min(low, ends[0]), max(high, ends[1])
+        text = signature(kind, f"class:{called}", interval="wilson+effective-wilson", n=score.n)
+        scores[f"{kind}/{called}"] = replace(score, low=low, high=high, signature=text)
+    return Measured(scores, plain.undefined)
 
 
 def boundaries(kind: Kind) -> Metric:
