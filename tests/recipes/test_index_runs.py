@@ -300,6 +300,11 @@ def test_another_model_is_refused(made: tuple[Path, Path], tmp_path: Path) -> No
     moved = tmp_path / "moved"
     shutil.copytree(model, moved)
     assert supertune.retrieve(folder, "film", model=str(moved)) == supertune.retrieve(folder, "film")
+    pooling = {"word_embedding_dimension": 32, "pooling_mode_cls_token": True}
+    (moved / "1_Pooling").mkdir()
+    (moved / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    with pytest.raises(UserError, match="pools otherwise"):
+        supertune.retrieve(folder, "film", model=str(moved))
     # Words need no model.
     assert supertune.retrieve(folder, "17", model=str(other), method="bm25")[0][0]["row"] == 17
 

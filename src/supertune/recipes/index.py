@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ from supertune.passages import (
     write_vectors,
 )
 from supertune.recipes.embedder import Embedder, open_embedder
-from supertune.recipes.passages import BLOCK, begin_passages, embed, passage_texts
+from supertune.recipes.passages import BLOCK, begin_passages, embed, making_of, passage_texts
 from supertune.recipes.rows import sample_texts
 
 _FOR_LANGUAGE = 4000
@@ -226,7 +226,7 @@ def _manifest(
             "sha256": embedder.sha256,
             "width": embedder.width,
             "max_length": embedder.max_length,
-            "settings": asdict(embedder.settings),
+            "making": making_of(embedder),
         },
         "data": {
             "source": table.source,
