@@ -291,12 +291,12 @@ def _summary(manifest: dict[str, Any], out: Path, seconds: float, console: Conso
             "them is not found by its meaning (--split makes windows of them, --max-length reads more)"
         )
     for method, score in measured.items():
-        console.say(
-            f"  {method} search finds {score['value']:.1%} [{score['low']:.1%}, {score['high']:.1%}] of the "
-            f"{_NEAREST} nearest of whole vectors"
-        )
+        shares = [f"{100 * score[name]:.1f}" for name in ("value", "low", "high")]
+        nearest_of = min(_NEAREST, passages["count"] - 1)
+        told = "{} % [{}, {}]".format(*shares)
+        console.say(f"  {method} search finds {told} of the {nearest_of} nearest by whole vectors")
     if "approximate" in measured and measured["approximate"]["value"] < manifest["graph"]["wanted"]:
-        console.warn(f"that is less than the {manifest['graph']['wanted']:.0%} that were asked for")
+        console.warn(f"that is less than the {100 * manifest['graph']['wanted']:g} % that were asked for")
     return {
         "index": str(out),
         "status": "done",
