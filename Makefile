@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-.PHONY: bench-labels bench-qa bench-retrieval bench-index
+.PHONY: bench-labels bench-qa bench-retrieval bench-index bench-summaries bench-tagging
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -69,6 +69,12 @@ bench-retrieval: $(VENV)/installed-dev
 
 bench-index: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/index.py
+
+bench-summaries: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/summaries.py
+
+bench-tagging: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/tagging.py
 
 # SetFit is here to be compared with, and nothing needs it.
 bench-few-shot: $(VENV)/installed-dev

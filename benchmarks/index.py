@@ -30,11 +30,11 @@ import numpy as np
 
 from supertune.contracts import Columns
 from supertune.data import read
-from supertune.language import sentences
 from supertune.passages import begin, nearest, open_folder, place_of, recall, sole_maker
 from supertune.passages.graph import EFFORTS
 from supertune.recipes.embedder import open_embedder
 from supertune.recipes.passages import fingerprint_of
+from supertune.sentences import sentences
 
 MODEL = "minilm"
 QUERIES, COUNT = 1000, 10

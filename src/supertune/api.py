@@ -70,7 +70,8 @@ def fit(
         text: Text column or columns; None: inferred.
         label: Label column, or for regression columns of numbers; None: inferred.
         pair: Whether two text columns are two texts to be compared; None: by their names.
-        task: What is to be learned: ``classification``, ``regression`` or ``extractive-qa``; None: classification.
+        task: What is to be learned: ``classification``, ``multilabel``, ``regression``, ``extractive-qa`` or
+            ``extractive-summary``, ``tagging``, ``retrieval``, ``rerank``; None: classification.
         validation: File with the validation rows; None: cut from ``data``.
         test: File with the test rows; None: cut from ``data``.
         model: Registered name, folder or hub id; None: by language.

@@ -29,7 +29,6 @@ _UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
 _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
 _MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_SENTENCE = re.compile(r"(?:[^。！？!?…\n.]|\.(?!\s|$))+[。！？!?….]*[”’」』）)\"']*")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _SAMPLE = 400
@@ -51,8 +50,41 @@ class LanguageGuess:
 
 
 def join_fields(fields: Sequence[object]) -> str:
-    """Several text fields of a row as one text: one per line, missing and blank ones left out."""
-    return "\n".join(text for field in fields if field is not None and not is_blank(text := str(field)))
+    """Several text fields of a row as one text: one per line, missing and blank ones left out; lists as tokens."""
+    texts = (join_tokens(field)[0] if isinstance(field, list) else str(field) for field in fields if field is not None)
+    return "\n".join(text for text in texts if not is_blank(text))
+
+
+def join_tokens(tokens: Sequence[object]) -> tuple[str, list[tuple[int, int]]]:
+    """Tokens as one text, and where in it each of them stands: its first character and behind its last.
+
+    A space stands between two tokens, but for one beside a character of a script without spaces or its punctuation.
+    Where tokens are single characters, three or more of them, the text was cut into characters, and nothing stands
+    between them.
+    """
+    words = [str(token) for token in tokens]
+    cut_up = len(words) > 2 and all(len(word) == 1 for word in words)
+    text, places = "", []
+    for word in words:
+        if text and word and not cut_up and not (_is_close(text[-1]) or _is_close(word[0])):
+            text += " "
+        places.append((len(text), len(text) + len(word)))
+        text += word
+    return text, places
+
+
+def _is_close(character: str) -> bool:
+    """Whether no space stands beside it: a script without spaces, its full-width punctuation, or white space."""
+    wide = unicodedata.category(character)[0] == "P" and unicodedata.east_asian_width(character) in "WF"
+    return character.isspace() or wide or has_unspaced_script(character)
+
+
+def inside_word(text: str, place: int) -> bool:
+    """Whether a place lies between two letters or digits of a script that puts spaces between words."""
+    if not 0 < place < len(text):
+        return False
+    before, behind = text[place - 1], text[place]
+    return before.isalnum() and behind.isalnum() and not has_unspaced_script(before + behind)
 
 
 def is_blank(text: str) -> bool:
@@ -124,22 +156,6 @@ def search_terms(text: str) -> list[str]:
 
 def _folded(text: str) -> str:
     return (text.translate(_TO_HALF_WIDTH) if has_unspaced_script(text) else text).lower()
-
-
-def sentences(text: str) -> list[str]:
-    """The text in sentences: behind 。！？!? and line breaks, and behind a full stop that white space follows."""
-    return [piece for found in _SENTENCE.findall(text) if not is_blank(piece := found.strip())]
-
-
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Where the `sentences` of a text stand: their first characters, and behind their last."""
-    spans = []
-    for found in _SENTENCE.finditer(text):
-        piece = found.group()
-        if not is_blank(piece):
-            start = found.start() + len(piece) - len(piece.lstrip())
-            spans.append((start, start + len(piece.strip())))
-    return spans
 
 
 def break_near_middle(text: str) -> int:

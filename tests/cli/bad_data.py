@@ -191,4 +191,53 @@ NUMBERS = (
     Case("unknown-task", "train rows.csv --task regresion", ("regresion", "regression"), {"rows.csv": ROWS}),
 )
 
-CASES = (*FILES, *COLUMNS, *GATE, *NUMBERS)
+_TAGGED = "train rows.jsonl --task tagging --model {tiny}"
+
+
+def _tagged(**changed: object) -> dict[str, str | bytes]:
+    """Rows of entities, of which the eighth is changed."""
+    rows = [{"text": f"Ann met Bob {row}", "entities": [[0, 3, "PER"], [8, 11, "PER"]]} for row in range(20)]
+    rows[7] |= changed
+    return {"rows.jsonl": _jsonl(*rows)}
+
+
+TAGS = (
+    Case(
+        "entity-beyond-the-text",
+        _TAGGED,
+        ("rows.jsonl", "'entities'", "row 7", "8 to 99", "13", "count characters from 0"),
+        _tagged(entities=[[8, 99, "PER"]]),
+    ),
+    Case("entity-without-label", _TAGGED, ("row 7", "without a label"), _tagged(entities=[{"start": 0, "end": 3}])),
+    Case(
+        "entities-that-overlap",
+        f"{_TAGGED} --out out",
+        ("entities", "overlap", "gate.json"),
+        {"rows.jsonl": _jsonl(*({"text": f"Ann Lee {row}", "spans": [[0, 7, "A"], [4, 7, "B"]]} for row in range(20)))},
+        code=3,
+        failed="out",
+    ),
+    Case(
+        "more-tags-than-tokens",
+        "train rows.conll.jsonl --task tagging --model {tiny}",
+        ("row 0", "3 tags for 2 tokens"),
+        {"rows.conll.jsonl": _jsonl(*({"tokens": ["Ann", str(i)], "tags": ["B-PER", "O", "O"]} for i in range(20)))},
+    ),
+    Case(
+        "tags-that-are-numbers",
+        _TAGGED,
+        ("row 0", "data.tag_names"),
+        {"rows.jsonl": _jsonl(*({"tokens": ["Ann", str(i)], "ner_tags": [1, 0]} for i in range(20)))},
+    ),
+    Case(
+        "token-without-tag",
+        "train rows.conll --task tagging",
+        ("line 2", "'left'"),
+        {"rows.conll": "Ann B-PER\nleft\n"},
+    ),
+    Case(
+        "classes-for-entities", "train rows.csv --task tagging", ("rows.csv", "entities", "--label"), {"rows.csv": ROWS}
+    ),
+)
+
+CASES = (*FILES, *COLUMNS, *GATE, *NUMBERS, *TAGS)

@@ -8,7 +8,7 @@ import pytest
 from supertune.contracts import Outcome
 from supertune.errors import UserError
 from supertune.evaluate import SentenceBaseline, measure, paired_difference, row_values, verdict_on_answers
-from supertune.language import sentences
+from supertune.sentences import sentences
 
 
 def outcome(truths: list[tuple[str, ...]], answers: list[str]) -> Outcome:

@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supertune.language import break_near_middle, search_terms, sentence_spans, sentences
+from supertune.language import break_near_middle, search_terms
 from supertune.passages import windows_of
+from supertune.sentences import sentence_spans, sentences
 
 
 def tokens(texts: Sequence[str]) -> np.ndarray:

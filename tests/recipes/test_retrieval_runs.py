@@ -14,8 +14,13 @@ import torch
 from test_training_choices import SETTINGS, events
 
 import supertune
+from supertune.config import Config
+from supertune.console import Console
 from supertune.errors import GateError, UserError
 from supertune.recipes.embedder import open_embedder
+from supertune.recipes.inspect import inspect
+from supertune.recipes.merge import merge_run
+from supertune.recipes.prepare import prepare
 
 QUICK: dict[str, Any] = {
     **SETTINGS,
@@ -88,7 +93,8 @@ def test_sentence_transformers_makes_the_same_vectors(found: supertune.Run) -> N
 def test_the_lines_of_the_card_make_them_too(found: supertune.Run) -> None:
     code = (found.path / "model/README.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
     begin = code.index("texts = ")
-    end = code.index("\n\n", code.index("others = "))
+    assert "tokenizer(texts, others" not in code
+    end = code.index("\n", code.index("others = "))
     texts, others = ["good film", "坏 1"], ["the film is not good .", "a b"]
     code = f"{code[:begin]}texts = {texts!r}\nothers = {others!r}\n{code[end:]}"
     shown = "print(json.dumps((queries @ passages.T).tolist()))"
@@ -132,17 +138,19 @@ def test_strategies_that_change_the_body_learn_vectors(tmp_path: Path, tiny_enco
         strategy=strategy,
         settings={"train.epochs": 1, "train.learning_rate": "auto"},
     )
-    ours = open_embedder(str(run.path))
-    assert ours.encode(["good"], "query").shape == (1, 32)
+    vectors = open_embedder(str(run.path)).encode(["good", "坏 film"], "query")
+    assert vectors.shape == (2, 32)
+    if strategy == "lora":
+        from sentence_transformers import SentenceTransformer
+
+        merge_run(run.path, tmp_path / "whole", console=Console(quiet=True))
+        whole = SentenceTransformer(str(tmp_path / "whole"), device="cpu")
+        np.testing.assert_allclose(whole.encode(["good", "坏 film"], prompt_name="query"), vectors, atol=1e-5)
     assert run.metrics["test"]["mrr"].n > 0
 
 
 @pytest.mark.parametrize("where", ["bm25", "model"])
 def test_hard_negatives_are_found_among_the_training_passages(tmp_path: Path, tiny_encoder: Path, where: str) -> None:
-    from supertune.config import Config
-    from supertune.console import Console
-    from supertune.recipes.prepare import prepare
-
     values = {
         **QUICK,
         "task.name": "retrieval",
@@ -257,3 +265,36 @@ def test_settings_that_mean_nothing_to_a_reranker_are_refused(
         supertune.fit(
             pairs(40), task="rerank", model=str(tiny_encoder), out=tmp_path / "run", settings={**QUICK, **settings}
         )
+
+
+def test_texts_are_shown_as_they_are_read(tiny_encoder: Path) -> None:
+    values = {"model.name": str(tiny_encoder), "task.query_prompt": "i ", "task.passage_prompt": "my "}
+    told = inspect(
+        Config().with_values({**values, "task.name": "retrieval"}), pairs(20), rows=2, console=Console(quiet=True)
+    )
+    assert [row.row for row in told.rows] == [0, 0, 1, 1]
+    assert [row.pieces[1] for row in told.rows] == ["i", "my", "i", "my"]
+    values = {"model.name": str(tiny_encoder), "task.name": "rerank"}
+    told = inspect(Config().with_values(values), pairs(20), rows=2, console=Console(quiet=True))
+    assert [row.row for row in told.rows] == [0, 1]
+    assert told.rows[0].pieces.count("[SEP]") == 2
+
+
+@pytest.mark.parametrize("task", ["retrieval", "rerank"])
+def test_the_command_tells_what_is_wrong_with_a_row(tmp_path: Path, tiny_encoder: Path, task: str) -> None:
+    rows = [{**row, "relevance": "high" if place == 5 else "1"} for place, row in enumerate(pairs(30))]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    for command in ("check", "train"):
+        out = ["--out", str(tmp_path / "run")] if command == "train" else []
+        done = subprocess.run(
+            [sys.executable, "-m", "supertune", command, str(file), "--task", task, "--model", str(tiny_encoder), *out],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert "row 5 has 'high', which is no relevance" in done.stderr
+        assert "rows.jsonl, column 'relevance'" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -93,11 +93,11 @@ def test_new_rows_need_no_relevance(tokenizer: Any) -> None:
 
 
 def test_there_must_be_something_to_tell_apart() -> None:
+    task, table = task_of([{"query": "good", "passage": "the film"}, {"query": "late", "passage": "here"}])
     with pytest.raises(UserError, match="nothing to tell apart"):
-        task, table = task_of([{"query": "good", "passage": "the film"}, {"query": "late", "passage": "here"}])
         task.fit_state(table)
+    task, table = task_of([{"query": "good", "passage": "the film", "label": 0}])
     with pytest.raises(UserError, match="nothing is asked for"):
-        task, table = task_of([{"query": "good", "passage": "the film", "label": 0}])
         task.fit_state(table)
 
 

@@ -31,6 +31,9 @@ class DataConfig(Section):
     separator: str | None = Field(
         None, description="multilabel: what stands between the labels of a row; null: as the rows show"
     )
+    tag_names: list[str] | None = Field(
+        None, description="tagging: what tags that are written as numbers are called, from 0 on; null: they are words"
+    )
     pair: bool | None = Field(
         None, description="two text columns are two texts to be compared, not title + body; null: by their names"
     )
@@ -62,25 +65,51 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What is to be learned."""
 
-    name: Literal["classification", "multilabel", "regression", "extractive-qa", "retrieval", "rerank"] = Field(
+    name: Literal[
+        "classification",
+        "multilabel",
+        "regression",
+        "extractive-qa",
+        "tagging",
+        "extractive-summary",
+        "retrieval",
+        "rerank",
+    ] = Field(
         "classification",
         description="classification: one label of several; multilabel: any number of labels; regression: numbers; "
-        "extractive-qa: the part of a text that answers a question; retrieval: the passages that a query asks for, "
-        "by vectors; rerank: the same, by reading query and passage together",
+        "extractive-qa: the part of a text that answers a question; tagging: the entities in a text; "
+        "extractive-summary: the sentences that sum it up; retrieval: the passages that a query asks for, by vectors; "
+        "rerank: the same, by reading query and passage together",
     )
     symmetric: bool = Field(
         False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
     )
     stride: Annotated[int, Field(ge=1, le=131072)] | None = Field(
         None,
-        description="extractive-qa: tokens from the beginning of a window over a long text to that of the next; null: "
-        "128, or fewer where windows would overlap by less than the longest answer",
+        description="extractive-qa, tagging: tokens from the beginning of a window over a long text to that of the "
+        "next; null: 128, for tagging 192, or fewer where windows would overlap by less than the longest answer",
     )
     longest_answer: Annotated[int, Field(ge=1, le=131072)] | None = Field(
         None, description="extractive-qa: tokens of an answer, at most; null: 64"
     )
     n_best: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="extractive-qa: answers told of each question, the best first; null: 5"
+    )
+    unit: Literal["sentence", "line"] | None = Field(
+        None,
+        description="extractive-summary: what summaries are put together from; null: lines where texts are dialogues, "
+        "else sentences",
+    )
+    sentences: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="extractive-summary: sentences of a summary, at most; null: as validation rows say"
+    )
+    characters: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="extractive-summary: characters of a summary, at most; null: any number"
+    )
+    blocking: bool | None = Field(
+        None,
+        description="extractive-summary: pass over sentences that share three words in a row (Chinese: five "
+        "characters) with one already taken; null: as validation rows say",
     )
     pooling: Literal["mean", "cls", "last"] | None = Field(
         None, description="retrieval: a text's vector from those of its tokens; null: as the model was trained"

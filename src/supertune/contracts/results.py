@@ -77,13 +77,13 @@ class Prediction:
     Attributes:
         row: Index of the row within the table that was predicted.
         prediction: The answer, in the user's own label type; of several columns, column → answer; of several labels,
-            those that apply.
+            those that apply; of entities what is said of each.
         scores: Label (as text) → probability, for classifiers; column → number before it was rounded, for ratings.
         more: Whatever else there is to say, by name, as JSON.
     """
 
     row: int
-    prediction: Label | Mapping[str, Label] | Sequence[Label]
+    prediction: Label | Mapping[str, Label] | Sequence[Label] | Sequence[Mapping[str, Any]]
     scores: Mapping[str, float] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
@@ -111,13 +111,13 @@ class Outcome:
         targets: (rows, …) the truth: indices of classes int64 (rows,), numbers float64 (rows, columns), or which labels
             apply bool (rows, labels). Of texts tuples of acceptable ones, object (rows,), of answers to questions an
             empty one where there is none. Of rankings tuples of the relevances of all that is relevant to the query,
-            above 0 and descending.
+            above 0 and descending. Of spans tuples of (start, end, index of the label), object (rows,).
         outputs: (rows, …) the answers: probabilities float64 (rows, classes or labels), or numbers as the targets are.
             Texts, object (rows,), "" for no answer. Of rankings the relevances of the first items found for each
-            query, float64 (rows, items), 0 for what is irrelevant.
+            query, float64 (rows, items), 0 for what is irrelevant. Of spans as the targets are.
         labels: What the classes or labels are called, in index order, or the columns of numbers.
         answers: The kind of answers that these are, which says by what metrics they are measured: ``classes``,
-            ``numbers``, ``sets`` of labels, ``answers`` to questions, ``texts``, or ``ranking``.
+            ``numbers``, ``sets`` of labels, ``answers`` to questions, ``spans`` of texts, ``texts``, or ``ranking``.
         given: For sets: bool (rows, labels), the labels that the answers hold.
         ratings: For numbers: the lowest and the highest rating of each column, None for one that is not rated.
     """

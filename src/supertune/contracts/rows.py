@@ -54,11 +54,13 @@ class Columns:
         pair: The two text columns are two texts that the model compares, and not one text in two parts.
         symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
         answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels,
-            ``answers`` that stand in the second of two texts, of which the first is a question, or ``ranking``: how
-            much the second of two texts is what the first one asks for.
+            ``answers`` that stand in the second of two texts, of which the first is a question, ``spans`` of a text,
+            ``texts``, of which each is acceptable, or ``ranking``: how much the second of two texts is what the first
+            one asks for.
         separator: What stands between the labels of a row in text; None where each text is one label.
         starts: For answers in a text: the column that says at which character each begins, if it is one of its own.
         negatives: For rankings: columns of further texts that are not what the first one asks for.
+        tag_names: For spans: what tags that are written as numbers are called, in the order of the numbers.
         group: Rows with the same value in this column are never divided between splits; None: only equal texts are
             kept together.
         announcements: How the roles were found, one sentence each, for the user to read.
@@ -73,6 +75,7 @@ class Columns:
     separator: str | None = None
     starts: str | None = None
     negatives: tuple[str, ...] = ()
+    tag_names: tuple[str, ...] = ()
     group: str | None = None
 
     @property

@@ -118,7 +118,8 @@ class Task(Protocol):
     def answering(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """What is kept of a batch when predicting, float (items, …), of one shape for every batch.
 
-        `forward` itself, or the few best answers where that would be as long as the texts.
+        `forward` itself, or the few best answers where that would be as long as the texts. What is kept of every token,
+        (items, tokens, …), may be as long as the longest of the batch.
         """
         ...
 

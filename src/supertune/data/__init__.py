@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supertune.data.check import CHECKS, Check, CheckInput, leaked_rows, run_checks
 from supertune.data.columns import infer_columns, set_aside_unlabelled
+from supertune.data.ranking_columns import ranked_rows
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
 from supertune.data.table import BadRow, Step, Table
@@ -23,6 +24,7 @@ __all__ = [
     "complete_splits",
     "infer_columns",
     "leaked_rows",
+    "ranked_rows",
     "read",
     "read_splits",
     "run_checks",

@@ -15,6 +15,8 @@ from supertune.data.profile import KIND_NAMES, Profile, profiles_of
 from supertune.data.question_columns import question_columns
 from supertune.data.ranking_columns import ranking_columns
 from supertune.data.set_columns import indicators, settled_sets, speaks_of_sets
+from supertune.data.span_columns import span_columns
+from supertune.data.summary_columns import summary_columns
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.language import is_missing
@@ -45,6 +47,13 @@ _NUMBERS = _Wanted(
 )
 _SETS = _Wanted(names.SET_NAMES, speaks_of_sets, "the one column of several labels", "several labels")
 _WANTED: Mapping[str, _Wanted] = {"classes": _CLASSES, "numbers": _NUMBERS, "sets": _SETS}
+_FINDERS = {
+    "answers": question_columns,
+    "texts": summary_columns,
+    "ranking": ranking_columns,
+    "reranking": ranking_columns,
+}
+"""What finds columns by names of their own."""
 
 
 def infer_columns(
@@ -56,6 +65,7 @@ def infer_columns(
     answers: str = "classes",
     separator: str | None = None,
     pair: bool | None = None,
+    tag_names: Sequence[str] = (),
 ) -> Columns:
     """Find the text and the label column, or check the ones that were named.
 
@@ -71,11 +81,12 @@ def infer_columns(
         label: The label column, columns of numbers, or columns of which each says whether its label applies; found
             when None.
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
-        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, or ``answers`` that stand in
-            the second of two texts, or ``ranking`` of passages; for those two see `question_columns` and
-            `ranking_columns`.
+        answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, ``answers`` that stand in the
+            second of two texts (see `question_columns`), ``spans`` of a text (see `span_columns`), ``texts`` that sum
+            another up (see `summary_columns`), or ``ranking`` of passages (see `ranking_columns`).
         separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
+        tag_names: For spans: what tags that are numbers are called.
 
     Raises:
         UserError: A named column is missing or of the wrong kind, or the choice is not clear.
@@ -86,16 +97,14 @@ def infer_columns(
         _require(table, column, option)
     profiles = profiles_of(table)
     by_name = {profile.name: profile for profile in profiles}
-    if answers == "answers":
-        found_columns = question_columns(profiles, named, asked, table.source, need_label=need_label)
+    if answers in _FINDERS:
+        _check_asked(asked, named, table.source, answers)
+        found_columns = _FINDERS[answers](profiles, named, asked, table.source, need_label=need_label)
         for name in found_columns.text:
             _check_text(by_name[name], table.source)
         return found_columns
-    if answers in ("ranking", "reranking"):
-        found_columns = ranking_columns(profiles, named, asked, table.source, need_label=need_label)
-        for name in found_columns.text:
-            _check_text(by_name[name], table.source)
-        return found_columns
+    if answers == "spans":
+        return span_columns(table, profiles, named, asked, tuple(tag_names), _text_alone, need_label=need_label)
     wanted = _WANTED[answers]
     for name in named:
         _check_text(by_name[name], table.source)
@@ -212,6 +221,11 @@ def _find_text(profiles: Sequence[Profile], source: str, *, pairs: bool) -> tupl
         return (strings[0].name,), "the only column of text"
     shown = "; ".join(map(str, profiles)) if profiles else "there is no other column than the label"
     raise UserError(f"no column looks like text: {shown}", where=source, fix="name it with --text NAME")
+
+
+def _text_alone(profiles: Sequence[Profile], source: str) -> str:
+    """The text column where there is one text, and a title is none of it."""
+    return _find_text(profiles, source, pairs=False)[0][-1]
 
 
 def _pair_among(profiles: Sequence[Profile]) -> tuple[str, str] | None:

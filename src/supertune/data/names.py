@@ -71,6 +71,32 @@ START_NAMES = (
     *("answer_start", "answer_starts", "start", "answer_begin", "begin", "start_char"),
     *("答案起始", "答案位置", "起始位置", "起始", "开始位置"),
 )
+DOCUMENT_NAMES = (
+    *("document", "article", "dialogue", "dialog", "conversation", "transcript", "text", "content", "body", "source"),
+    *("story", "passage", "news", "report", "meeting", "input", "documents", "articles"),
+    *("正文", "原文", "文章", "文档", "对话", "会话", "内容", "文本", "新闻", "全文", "报道", "会议记录"),
+)
+SUMMARY_NAMES = (
+    *("summary", "summaries", "highlights", "abstract", "tldr", "tl;dr", "gist", "reference_summary", "target"),
+    *("摘要", "总结", "概要", "提要", "小结", "要点", "概述", "梗概", "label", "标签"),
+)
+TOKEN_NAMES = ("tokens", "token", "words", "word_list", "characters", "chars", "字", "词", "词语", "字符", "分词")
+SPAN_NAMES = (
+    *(
+        "entities",
+        "spans",
+        "ner_tags",
+        "ner",
+        "tags",
+        "bio",
+        "bio_tags",
+        "label",
+        "labels",
+        "annotations",
+        "annotation",
+    ),
+    *("实体", "实体列表", "命名实体", "标注", "标签", "标签序列", "实体标签"),
+)
 _PAIRED = ("sentence", "text", "question", "句子", "文本", "问题", "句")
 
 
@@ -128,7 +154,8 @@ def is_identifier(name: str) -> bool:
 def is_known_name(name: str) -> bool:
     """True when a column is likely to be called that."""
     known = TEXT_NAMES | TITLE_NAMES | SET_NAMES | NUMBER_NAMES | _OTHER_NAMES
-    known |= {*QUESTION_NAMES, *CONTEXT_NAMES, *ANSWER_NAMES, *START_NAMES}
+    known |= {*QUESTION_NAMES, *CONTEXT_NAMES, *ANSWER_NAMES, *START_NAMES, *DOCUMENT_NAMES, *SUMMARY_NAMES}
+    known |= {*TOKEN_NAMES, *SPAN_NAMES}
     if any(side(name) in pair for pair in PAIR_NAMES):
         return True
     is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS

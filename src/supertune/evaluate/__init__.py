@@ -5,6 +5,7 @@ A metric is one file with a function that makes a `Metric`, and one line in `MET
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from supertune.contracts import FloatArray, Outcome, Score
@@ -44,11 +45,22 @@ from supertune.evaluate.sets import (
     verdict_on_sets,
     worst_sets,
 )
+from supertune.evaluate.spans import (
+    DictionaryBaseline,
+    edge_errors,
+    entity_confusion,
+    kinds_of_errors,
+    only_spans,
+    verdict_on_spans,
+    worst_spans,
+)
+from supertune.evaluate.summaries import places_taken, textrank, verdict_on_summaries
 from supertune.evaluate.validity import check_outcome
 from supertune.evaluate.verdict import verdict
 
 __all__ = [
     "METRICS",
+    "DictionaryBaseline",
     "LabelShares",
     "MajorityBaseline",
     "MeanBaseline",
@@ -65,8 +77,11 @@ __all__ = [
     "class_f1_chart",
     "confidence_histogram",
     "confusion_map",
+    "edge_errors",
+    "entity_confusion",
     "error_histogram",
     "estimate",
+    "kinds_of_errors",
     "label_mistakes",
     "labels_per_row",
     "labels_together",
@@ -74,19 +89,25 @@ __all__ = [
     "mean_of_shares",
     "measure",
     "metrics_for",
+    "only_spans",
     "paired_difference",
+    "places_taken",
     "reliability",
     "reliability_chart",
     "row_values",
     "score",
+    "textrank",
     "truth_and_answers",
     "verdict",
     "verdict_on_answers",
     "verdict_on_numbers",
     "verdict_on_rankings",
     "verdict_on_sets",
+    "verdict_on_spans",
+    "verdict_on_summaries",
     "worst_errors",
     "worst_sets",
+    "worst_spans",
 ]
 
 
@@ -120,7 +141,7 @@ def score(outcome: Outcome, metrics: Sequence[str], *, seed: int = 0, resamples:
 def estimate(outcome: Outcome, metric: str) -> float:
     """One metric's value without its interval, in well under a millisecond for those that are counted.
 
-    NaN for a correlation with numbers that are all the same.
+    NaN for a correlation with numbers that are all the same, and for a mean over labels where there is none.
 
     Raises:
         UserError: The name is unknown, or the metric does not exist for these rows.
@@ -130,7 +151,9 @@ def estimate(outcome: Outcome, metric: str) -> float:
     if entry.value is not None:
         return entry.value(outcome)
     if entry.from_moments is not None:
-        return float(entry.from_moments.value(entry.from_moments.rows(outcome).mean(axis=0)).mean())
+        values = entry.from_moments.value(entry.from_moments.rows(outcome).mean(axis=0))
+        # A mean over labels of which none is true or given.
+        return float(values.mean()) if values.size else math.nan
     if entry.from_counts is not None:
         return float(entry.from_counts(class_counts(confusion(outcome))))
     if entry.from_rows is not None:

@@ -22,6 +22,7 @@ from supertune.evaluate.sets import (
     set_per_label,
     subset_accuracy,
 )
+from supertune.evaluate.spans import boundaries, exact_texts, label_accuracy, span_macro, span_micro, span_per_label
 from supertune.evaluate.texts import bleu, chrf, exact_match, exact_match_cmrc, f1, f1_cmrc, rouge, ter
 
 _RANKING: Mapping[str, Metric] = {
@@ -82,6 +83,22 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "f1": f1(),
         "exact_match_cmrc": exact_match_cmrc(),
         "f1_cmrc": f1_cmrc(),
+    },
+    "spans": {
+        "f1_micro": span_micro("f1"),
+        "precision_micro": span_micro("precision"),
+        "recall_micro": span_micro("recall"),
+        "f1_macro": span_macro("f1"),
+        "precision_macro": span_macro("precision"),
+        "recall_macro": span_macro("recall"),
+        "f1_per_class": span_per_label("f1"),
+        "precision_per_class": span_per_label("precision"),
+        "recall_per_class": span_per_label("recall"),
+        "f1_boundaries": boundaries("f1"),
+        "precision_boundaries": boundaries("precision"),
+        "recall_boundaries": boundaries("recall"),
+        "label_accuracy": label_accuracy(),
+        "exact_texts": exact_texts(),
     },
     "texts": {
         "rouge1": rouge("rouge1"),

@@ -127,6 +127,29 @@ def _check_texts(outcome: Outcome, *, least: int) -> None:
             raise UserError(f"row {row} has no reference", fix="leave rows without one out before measuring")
 
 
+def check_spans(outcome: Outcome) -> None:
+    """Refuse what cannot be measured; texts without any entity have empty tuples.
+
+    Raises:
+        UserError: No rows, or entities that are not (start, end, index of the label).
+    """
+    _check_rows(outcome, "entities, if only an empty list of them")
+    if outcome.outputs.shape != outcome.targets.shape:
+        raise UserError(
+            f"there are answers for {len(outcome.outputs)} rows and {len(outcome.targets)} rows with entities",
+            fix="give each row a tuple of entities",
+        )
+    labels = range(len(outcome.labels))
+    for column in (outcome.targets, outcome.outputs):
+        for row, spans in enumerate(column):
+            if not isinstance(spans, tuple) or not all(len(one) == 3 and one[0] < one[1] for one in spans):
+                raise UserError(
+                    f"the entities of row {row} are {spans!r}", fix="give a tuple of (start, end, index of the label)"
+                )
+            if any(one[2] not in labels for one in spans):
+                raise UserError(f"an entity of row {row} has a label that is none of {len(labels)}", fix="name it")
+
+
 def check_ranking(outcome: Outcome) -> None:
     """Refuse what cannot be measured.
 
@@ -175,6 +198,7 @@ _CHECKS: Mapping[str, Callable[[Outcome], None]] = {
     "numbers": check_numbers,
     "sets": check_sets,
     "answers": check_answers,
+    "spans": check_spans,
     "texts": check_texts,
     "ranking": check_ranking,
 }

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.language import break_near_middle, sentence_spans
+from supertune.language import break_near_middle
+from supertune.sentences import sentence_spans
 
 Span = tuple[int, int]
 Lengths = Callable[[Sequence[str]], NDArray[np.int64]]

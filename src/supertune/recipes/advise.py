@@ -199,6 +199,13 @@ def _made_up_row(sample: Sample, row: int, text: str, random: np.random.Generato
         }
     if sample.task in ("retrieval", "rerank"):
         return {"query": f"what is number {row} ?", "passage": f"number {row} {text}"}
+    if sample.task == "extractive-summary":
+        return {"document": text, "summary": text[: max(8, len(text) // 4)]}
+    if sample.task == "tagging":
+        return {
+            "text": text,
+            "entities": [{"start": 0, "end": 1, "label": f"label {row % sample.labels}"}],
+        }
     if sample.task == "multilabel":
         some = random.permutation(sample.labels)[: random.integers(1, 4)]
         return {"text": text, "labels": [f"label {label}" for label in some]}

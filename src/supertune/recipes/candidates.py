@@ -10,11 +10,11 @@ import numpy as np
 from supertune.config import TaskConfig
 from supertune.console import Console
 from supertune.contracts import Columns
-from supertune.data import Table
+from supertune.data import Table, ranked_rows
 from supertune.errors import UserError
 from supertune.passages import Bm25
 from supertune.recipes.rows import LoadedRows
-from supertune.relevance import CANDIDATES, Ranked, ranked_of
+from supertune.relevance import CANDIDATES, Ranked
 from supertune.tasks import TASKS, USUAL_CANDIDATES, RerankTask
 
 USUAL_NEGATIVES = 3
@@ -50,14 +50,14 @@ def with_candidates(task: TaskConfig, rows: LoadedRows, console: Console) -> Loa
         )
     splits = {"train": rows.splits["train"], **rows.whole}
     with console.progress("looking for passages by words", sum(map(len, splits.values()))) as bar:
-        every = [ranked for table in splits.values() for ranked in ranked_of(table, rows.columns)]
-        learned = list(ranked_of(splits["train"], rows.columns))
+        every = [ranked for table in splits.values() for ranked in ranked_rows(table, rows.columns)]
+        learned = list(ranked_rows(splits["train"], rows.columns))
         columns = replace(rows.columns, negatives=(*rows.columns.negatives, CANDIDATES))
         tables = {"train": _beside(splits["train"], learned, learned, task.negatives_per_row or USUAL_NEGATIVES, False)}
         done = len(learned)
         bar(done)
         for split, table in rows.whole.items():
-            asked = list(ranked_of(table, rows.columns))
+            asked = list(ranked_rows(table, rows.columns))
             tables[split] = _beside(table, asked, every, task.candidates or USUAL_CANDIDATES, True)
             done += len(table)
             bar(done)
@@ -70,13 +70,13 @@ def own_candidates(task: RerankTask, table: Table) -> Table:
     """The rows of a file with what words find among its own passages, for a model that was trained in that way."""
     if CANDIDATES not in task.columns.negatives or names_others(task.columns, table):
         return table
-    asked = list(ranked_of(table, task.columns))
+    asked = list(ranked_rows(table, task.columns))
     return _beside(table, asked, asked, task.candidates, True)
 
 
 def names_others(columns: Columns, table: Table) -> bool:
     """Whether some row names a passage that its query does not ask for."""
-    return any(ranked.relevance == 0 or ranked.negatives for ranked in ranked_of(table, columns))
+    return any(ranked.relevance == 0 or ranked.negatives for ranked in ranked_rows(table, columns))
 
 
 def _beside(table: Table, asked: list[Ranked], among: list[Ranked], count: int, held_out: bool) -> Table:

@@ -15,6 +15,7 @@ from supertune.errors import UserError
 from supertune.evaluate import metrics_for
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
+from supertune.recipes.encode import in_file
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.vectors import task_settings
@@ -118,9 +119,12 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     task = TASKS[config.task.name].built(columns, task_settings(config, source))
     if task.answers in ("numbers", "ranking"):
         # Words among numbers are no finding: training cannot begin with them.
-        task.fit_state(next(iter(labelled.values())))
+        learned = next(iter(labelled.values()))
+        with in_file(learned):
+            task.fit_state(learned)
         for table in labelled.values():
-            task.targets(table)
+            with in_file(table):
+                task.targets(table)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
     lengths: Mapping[str, IntArray] = {

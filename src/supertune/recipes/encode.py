@@ -35,14 +35,14 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     """
     task = TASKS[start.config.task.name].built(rows.columns, start.config.task.model_dump())
     learned = rows.splits["train"]
-    with _in_file(learned):
+    with in_file(learned):
         task.fit_state(learned)
     kind_of(task).check_metric(task, start.config.evaluate.metric)
     return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
 
 
 @contextmanager
-def _in_file(table: Table) -> Iterator[None]:
+def in_file(table: Table) -> Iterator[None]:
     """Add the file to what is wrong with a table's rows: a task does not know it."""
     try:
         yield
@@ -72,7 +72,7 @@ def encode_labelled(
     Raises:
         UserError: A row has a label that was not learned; names the file, which the task does not know.
     """
-    with _in_file(table):
+    with in_file(table):
         targets = task.targets(table)
     tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
     if tokens is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,16 @@ import numpy as np
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Columns
+from supertune.contracts import Columns, Features, label_names
 from supertune.data import Table
+from supertune.entity_spans import tagged_of
 from supertune.language import guess_language
 from supertune.models import ModelSource, load_tokenizer
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.vectors import task_settings
 from supertune.relevance import ranked_of
-from supertune.tasks import TASKS, RetrievalTask, parts_pairs
+from supertune.tasks import TASKS, RetrievalTask, TaggingTask, parts_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,14 +35,16 @@ class InspectedRow:
         pieces: Token pieces in order, as text; special tokens too.
         kept: How many of them the model sees.
         label: The row's label, if it has one.
-        pointed: Which pieces the model learns to point to.
+        pointed: Which pieces carry loss: the model learns to point to them, or to take them.
+        tags: The tag that is learned of each piece, where every piece has one; "" for none.
     """
 
     row: int
     pieces: tuple[str, ...]
     kept: int
     label: object = None
-    pointed: range = range(0)
+    pointed: Container[int] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Inspection:
     def as_dict(self) -> dict[str, object]:
         """The shape of ``inspect --json``. A classifier's loss is on the label, so no piece carries any.
 
-        Where a part of the text is the answer, its pieces do.
+        Where a part of the text is the answer, its pieces do; where every piece has a ``tag``, each of the text does.
         """
         return {
             "model": self.model,
@@ -71,7 +74,7 @@ class Inspection:
                     "row": row.row,
                     "label": row.label,
                     "pieces": [
-                        {"text": piece, "loss": place in row.pointed}
+                        {"text": piece, "loss": place in row.pointed, **({"tag": row.tags[place]} if row.tags else {})}
                         for place, piece in enumerate(row.pieces[: row.kept])
                     ],
                     "truncated": row.kept < len(row.pieces),
@@ -95,8 +98,10 @@ class Inspection:
             screen.print(f"row {row.row}{label}: {row.kept} tokens{said}", style="bold", markup=False)
             line = Text()
             for index, piece in enumerate(row.pieces[: row.kept]):
-                shade = "on green" if index in row.pointed else "on grey23" if index % 2 else "on grey11"
-                line.append(piece, style=shade).append(" ")
+                marked = row.tags[index] not in ("", "O") if row.tags else index in row.pointed
+                shade = "on green" if marked else "on grey23" if index % 2 else "on grey11"
+                named = f"{piece}/{row.tags[index]}" if row.tags and marked else piece
+                line.append(named, style=shade).append(" ")
             if cut:
                 line.append(f"[cut: {' '.join(row.pieces[row.kept :])}]", style="red strike")
             screen.print(line)
@@ -116,10 +121,12 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
     first = table.select(np.arange(min(rows, len(table))), step="head")
-    if columns.answers == "answers":
+    if columns.answers in ("answers", "texts"):
         return Inspection(source.name, max_length, tuple(_windows(config, columns, first, tokenizer, max_length)))
     if TASKS[config.task.name].answers == "ranking":
         return Inspection(source.name, max_length, tuple(_apart(config, columns, first, source, tokenizer, max_length)))
+    if columns.answers == "spans":
+        return Inspection(source.name, max_length, tuple(_tagged(config, columns, first, tokenizer, max_length)))
     labels = first.column(columns.label) if columns.label in first.column_names else [None] * len(first)
     apart = columns.pair and parts_pairs(tokenizer)
     sides = [first.texts((name,)) for name in columns.text] if apart else [first.texts(columns.text)]
@@ -133,9 +140,10 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
 def _windows(
     config: Config, columns: Columns, table: Table, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Iterator[InspectedRow]:
-    """A line for each window over a row's text, with the pieces of the answer that it holds whole."""
-    features = TASKS[config.task.name].built(columns, config.task.model_dump()).encode(table, tokenizer, max_length)
-    contexts = list(table.texts(columns.text[1:]))
+    """A line for each window over a row's text, with the pieces of the answer that it holds whole, or of sentences."""
+    task = TASKS[config.task.name].built(columns, config.task.model_dump())
+    contexts = list(table.texts(columns.text if columns.answers == "texts" else columns.text[1:]))
+    features = task.encode(table, tokenizer, max_length)
     labels = table.column(columns.label) if columns.label in table.column_names else [None] * len(table)
     for item, row in enumerate(features.rows.tolist()):
         part = slice(features.offsets[item], features.offsets[item + 1])
@@ -144,9 +152,18 @@ def _windows(
             contexts[row][begin:end] if end > begin else token
             for token, begin, end in zip(tokenizer.convert_ids_to_tokens(ids), begins, ends, strict=True)
         )
-        first, last = features.targets["labels"][item].tolist() if features.targets else (0, 0)
-        pointed = range(first, last + 1) if first > 0 else range(0)
-        yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), labels[row], pointed)
+        yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), labels[row], _pointed(features, item))
+
+
+def _pointed(features: Features, item: int) -> Container[int]:
+    """The pieces of a window that are the answer, or of sentences to take."""
+    part = slice(features.offsets[item], features.offsets[item + 1])
+    if "labels" in features.tokens:
+        taken = (features.tokens["labels"][part] == 1) & (features.tokens["sentences"][part] > 0)
+        found: list[int] = np.flatnonzero(taken).tolist()
+        return found
+    first, last = features.targets["labels"][item].tolist() if features.targets else (0, 0)
+    return range(first, last + 1) if first > 0 else ()
 
 
 def _apart(
@@ -163,6 +180,29 @@ def _apart(
         for text in (task.prompted(ranked.query, "query"), task.prompted(ranked.passage, "passage")):
             seen, cut = _pieces((text,), tokenizer, max_length)
             yield InspectedRow(int(number), (*seen, *cut), len(seen), ranked.relevance)
+
+
+def _tagged(
+    config: Config, columns: Columns, table: Table, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Iterator[InspectedRow]:
+    """A line for each window over a row's text, with the tags that are learned in it."""
+    task = TaggingTask.built(columns, config.task.model_dump())
+    if any(found.entities for found in tagged_of(table, columns)):
+        task.fit_state(table)
+    features = task.encode(table, tokenizer, max_length)
+    names = ("", *label_names(task))
+    texts = list(table.texts(columns.text))
+    for item, row in enumerate(features.rows.tolist()):
+        part = slice(features.offsets[item], features.offsets[item + 1])
+        ids, begins, ends = (features.tokens[name][part].tolist() for name in ("input_ids", "begins", "ends"))
+        pieces = tuple(
+            texts[row][begin:end] if end > begin else token
+            for token, begin, end in zip(tokenizer.convert_ids_to_tokens(ids), begins, ends, strict=True)
+        )
+        tags = features.tokens["tags"][part].tolist() if features.targets else []
+        learned = frozenset(place for place, tag in enumerate(tags) if tag)
+        told = tuple(names[tag] for tag in tags)
+        yield InspectedRow(int(table.row_ids[row]), pieces, len(pieces), pointed=learned, tags=told)
 
 
 def _pieces(texts: tuple[str, ...], tokenizer: PreTrainedTokenizerBase, most: int) -> tuple[list[str], list[str]]:

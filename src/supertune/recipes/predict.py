@@ -168,9 +168,11 @@ def readable(row: dict[str, object]) -> str:
 def _answer(prediction: object) -> str:
     if isinstance(prediction, list):
         return ", ".join(map(_answer, prediction)) or "(none)"
+    if isinstance(prediction, dict) and {"text", "label"} <= prediction.keys():
+        return f"{prediction['text']} ({prediction['label']})"
     if isinstance(prediction, dict):
         return ", ".join(f"{name} {_answer(value)}" for name, value in prediction.items())
-    return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction)
+    return f"{prediction:.4g}" if isinstance(prediction, float) else " ".join(str(prediction).split("\n"))
 
 
 def evaluate_file(

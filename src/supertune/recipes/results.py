@@ -16,6 +16,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "sentence": "the sentence most like the question",
         "untrained": "the model before training",
         "bm25": "words alone (BM25)",
+        "lead": "the first sentences",
+        "textrank": "the most central sentences (TextRank)",
+        "oracle": "nearest to the summaries (out of reach)",
+        "dictionary": "looking up the training entities",
         "no_text": "The texts were left out on request.",
         "row": "row",
         "leaked": "Without the {count} rows that also stand in another split, {metric} is {value:.3f} "
@@ -28,6 +32,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "sentence": "与问题最相似的句子",
         "untrained": "训练前的模型",
         "bm25": "只比较词语（BM25）",
+        "lead": "开头的句子",
+        "textrank": "最居中的句子（TextRank）",
+        "oracle": "最接近摘要的句子（上限）",
+        "dictionary": "查找训练数据中的实体",
         "no_text": "按要求未写入文本。",
         "row": "行",
         "leaked": "去掉同时出现在其他划分中的 {count} 行后，{metric} 为 {value:.3f} "

@@ -108,6 +108,7 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         answers=TASKS[config.task.name].answers,
         separator=config.data.separator,
         pair=config.data.pair,
+        tag_names=config.data.tag_names or (),
     )
     if config.task.symmetric and not columns.pair:
         raise UserError(
@@ -220,7 +221,11 @@ def _split(
     if "all" in given:
         splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
-        by = "seed" if columns.answers in ("numbers", "answers", "ranking") or not columns.labels else "label and seed"
+        by = (
+            "seed"
+            if columns.answers in ("numbers", "answers", "texts", "ranking") or not columns.labels
+            else "label and seed"
+        )
         together = f", rows of one {columns.group!r} together" if columns.group is not None else ""
         return splits, (f"split by {by} {seed}{together}: {sizes}",)
     completed = complete_splits(given, columns, fractions=fractions, seed=seed)

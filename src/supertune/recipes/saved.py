@@ -89,19 +89,19 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
         if isinstance(task, RetrievalTask):
-            _write_vectors(task, start, model, partial)
+            _write_vectors(task, model, start.max_length, partial)
         elif strategy.adapter:
             write_json(partial / LABELS_FILE, {"labels": label_names(task)})
         _writing(save_tokenizer, start.tokenizer, partial)
         write_json(partial / TASK_FILE, described)
 
 
-def _write_vectors(task: RetrievalTask, start: Start, model: PreTrainedModel, folder: Path) -> None:
+def _write_vectors(task: RetrievalTask, model: PreTrainedModel, max_length: int, folder: Path) -> None:
     """How a vector is made, as sentence-transformers reads it."""
     settings = task.settings
     embedding = TextEmbedding(settings.pooling, settings.query_prompt, settings.passage_prompt)
     width = int(model.config.get_text_config().hidden_size)
-    write_embedding(folder, embedding, width=width, max_length=start.max_length)
+    write_embedding(folder, embedding, width=width, max_length=max_length)
 
 
 def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None:
@@ -113,6 +113,8 @@ def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None
     with atomic_folder(folder) as partial:
         _writing(STRATEGIES["full"]().save, model, str(partial), saved.base["name"])
         _writing(save_tokenizer, saved.tokenizer, partial)
+        if isinstance(saved.task, RetrievalTask):
+            _write_vectors(saved.task, model, saved.max_length, partial)
         described = {"format": _FORMAT, "task": saved.task.name, "state": saved.task.state()}
         described |= {"max_length": saved.max_length, "base": saved.base, "strategy": {"name": "full"}}
         write_json(partial / TASK_FILE, described)

@@ -15,21 +15,27 @@ from supertune.train import RATE_FACTORS
 
 _MEANT_FOR: Mapping[str, Collection[str]] = {
     "data.separator": ("classes", "numbers", "sets"),
+    "data.tag_names": ("spans",),
     "task.symmetric": ("classes", "numbers", "sets", "ranking"),
-    **dict.fromkeys(("task.stride", "task.longest_answer", "task.n_best"), ("answers",)),
+    "task.stride": ("answers", "spans"),
+    **dict.fromkeys(("task.longest_answer", "task.n_best"), ("answers",)),
     **dict.fromkeys(
         ("task.pooling", "task.query_prompt", "task.passage_prompt", "task.scale", "task.dimensions"), ("ranking",)
     ),
     **dict.fromkeys(("task.negatives", "task.negatives_per_row"), ("ranking", "reranking")),
     "task.candidates": ("reranking",),
+    **dict.fromkeys(("task.unit", "task.sentences", "task.characters", "task.blocking"), ("texts",)),
 }
 """Setting → the kinds of answers for which it means something, where that is not every kind."""
 
+_OF_TOKENS = (
+    "answers for a text as a whole, and {task} for each of its tokens",
+    "puts tokens before the text that would be taken for some of it",
+)
 _HEADLESS = {
-    "answers": (
-        "answers for a text as a whole, and extractive-qa for each of its tokens",
-        "puts tokens before the text that an answer could be found in",
-    ),
+    "answers": _OF_TOKENS,
+    "spans": _OF_TOKENS,
+    "texts": _OF_TOKENS,
     "ranking": (
         "has a head of its own that answers with labels, and retrieval answers with the text's vector",
         "puts tokens before the text, which its vector would be made of as well",
@@ -53,10 +59,12 @@ def check_task(config: Config) -> None:
     kind = TASKS[config.task.name].answers
     for key, kinds in _MEANT_FOR.items():
         section, _, name = key.partition(".")
-        if kind not in kinds and getattr(getattr(config, section), name):
+        if kind not in kinds and getattr(getattr(config, section), name) not in (None, False):
             raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
     if kind in _TWO_TEXTS and config.data.pair is False:
         raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")
+    if kind in ("spans", "texts") and config.data.pair:
+        raise UserError(f"{config.task.name} reads one text", where="data.pair", fix="leave it out")
 
 
 def check_strategy(config: Config) -> None:
@@ -70,7 +78,7 @@ def check_strategy(config: Config) -> None:
         kind = TASKS[config.task.name].answers
         if kind in _HEADLESS and (strategy.own_head or strategy.extra_tokens):
             raise UserError(
-                f"{strategy.name} {_HEADLESS[kind][0 if strategy.own_head else 1]}",
+                f"{strategy.name} {_HEADLESS[kind][0 if strategy.own_head else 1].format(task=config.task.name)}",
                 where="strategy.name",
                 fix="--strategy full, or of those that learn few weights lora, dora, adapter, ia3, bitfit or layernorm",
             )
@@ -96,7 +104,9 @@ def chosen_strategy(config: Config) -> Strategy:
         return strategy
     given = config.train.learning_rate
     rate = given if isinstance(given, float) else default_rate(strategy, config.train.optimizer)
-    return build_strategy(config.strategy.name, {**settings, "head_rate": max(1.0, float(f"{wanted / rate:.3g}"))})
+    return build_strategy(
+        config.strategy.name, {**settings, "head_rate": min(max(1.0, float(f"{wanted / rate:.3g}")), 1000.0)}
+    )
 
 
 def default_rate(strategy: Strategy, optimizer: str) -> float:

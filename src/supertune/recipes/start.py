@@ -248,6 +248,7 @@ def settle(
         "data.label": list(rows.columns.labels) if len(rows.columns.labels) > 1 else rows.columns.label,
         "data.pair": rows.columns.pair,
         "data.separator": rows.columns.separator,
+        "data.tag_names": list(rows.columns.tag_names) or None,
         "data.group": rows.columns.group,
         "data.split": list(rows.shares),
         "model.name": source.name,

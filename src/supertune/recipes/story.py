@@ -212,6 +212,8 @@ def usage_code(lines: str, described: Described, max_length: int, columns: Colum
         texts = "texts = [{}]\nothers = [{}]".format(*map(json.dumps, described.examples))
     elif columns.pair:
         texts += '\nothers = ["what it is compared with", "what the other is compared with"]'
+    if not described.together:
+        return f"import torch\n{lines}\n{texts}\n{usage}"
     how = f'truncation=True, max_length={max_length}, padding=True, return_tensors="pt")'
     given = "texts, others" if columns.pair else "texts"
     batch = f"batch = tokenizer({given}, {how}"

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 CONFIGURATION, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
-TASK_TYPES: Mapping[str, str] = {"ForSequenceClassification": "SEQ_CLS", "ForQuestionAnswering": "QUESTION_ANS"}
+TASK_TYPES: Mapping[str, str] = {
+    "ForSequenceClassification": "SEQ_CLS",
+    "ForQuestionAnswering": "QUESTION_ANS",
+    "ForTokenClassification": "TOKEN_CLS",
+}
 """End of a model class's name → what peft calls its task."""
 
 

@@ -9,10 +9,12 @@ from supertune.contracts import Columns, Task
 from supertune.tasks.candidates import nearest
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.extractive_qa import ExtractiveQaTask
+from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
 from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
+from supertune.tasks.tagging import TaggingTask
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
 
@@ -40,6 +42,8 @@ TASKS: Mapping[str, TaskKind] = {
     "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "extractive-qa": ExtractiveQaTask,
+    "tagging": TaggingTask,
+    "extractive-summary": ExtractiveSummaryTask,
     "retrieval": RetrievalTask,
     "rerank": RerankTask,
 }
@@ -58,14 +62,18 @@ __all__ = [
     "Cut",
     "EmbeddingSettings",
     "ExtractiveQaTask",
+    "ExtractiveSummaryTask",
     "MultilabelTask",
     "RegressionTask",
     "RerankTask",
     "RetrievalTask",
     "Role",
+    "TaggingTask",
     "TaskKind",
     "chosen_cut",
+    "in_lines",
     "joined",
+    "joined_sentences",
     "label_text",
     "nearest",
     "padded",

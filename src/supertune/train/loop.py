@@ -192,6 +192,8 @@ def predict_outputs(
 ) -> Any:
     """Raw outputs of every item, float32 (items, …), in item order; the model is in evaluation mode afterwards.
 
+    Outputs for every token, (items, tokens, …), are as long as the longest item, with zeros behind shorter ones.
+
     Args:
         model: The network.
         features: Encoded rows.
@@ -212,7 +214,11 @@ def predict_outputs(
             values = forward(model, batch).float().cpu().numpy()
             if outputs is None:
                 outputs = np.zeros((len(features), *values.shape[1:]), np.float32)
-            outputs[items] = values
+            if values.shape[1:] == outputs.shape[1:]:
+                outputs[items] = values
+            else:
+                # The longest items come first.
+                outputs[items, : values.shape[1]] = values
             done += len(items)
             if progress is not None:
                 progress(done)

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from supertune.contracts import Finding
 from supertune.data.check.empty_rows import check_empty_rows
+from supertune.data.check.entities import check_entities
 from supertune.data.check.exact_duplicates import check_exact_duplicates
 from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
@@ -19,6 +20,7 @@ from supertune.data.check.negatives import check_negatives
 from supertune.data.check.outliers import check_outliers
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
+from supertune.data.check.summaries import check_summaries
 from supertune.data.check.truncation import check_truncation
 from supertune.errors import UserError
 
@@ -34,6 +36,8 @@ CHECKS: dict[str, Check] = {
     "outliers": check_outliers,
     "answers": check_answers,
     "negatives": check_negatives,
+    "summaries": check_summaries,
+    "entities": check_entities,
     "truncation": check_truncation,
 }
 

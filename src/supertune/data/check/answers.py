@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supertune.contracts import Columns
-from supertune.data.check.answered import answerable_codes, answered_codes
+from supertune.data.check.answered import answerable_codes, answered_codes, summary_codes
+from supertune.data.check.entity_codes import entity_codes
 from supertune.data.check.labels import LabelCodes, label_codes
 from supertune.data.check.members import rarest_labels, set_codes
 from supertune.data.check.numbers import number_codes
@@ -20,16 +21,20 @@ def answer_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
         return set_codes(splits, columns)
     if columns.answers == "answers" and columns.labels:
         return answered_codes(splits, columns)
+    if columns.answers == "texts" and columns.labels:
+        return summary_codes(splits, columns)
+    if columns.answers == "spans" and columns.labels:
+        return entity_codes(splits, columns)
     return label_codes(splits, columns.label)
 
 
 def stratum_codes(table: Table, columns: Columns) -> LabelCodes:
     """What rows are divided by when they are split: their class, their rarest label, or whether there is an answer.
 
-    Nothing for numbers and rankings.
+    Nothing for numbers, summaries and rankings.
     """
-    if columns.answers == "sets" and columns.labels:
+    if columns.answers in ("sets", "spans") and columns.labels:
         return rarest_labels(table, columns)
     if columns.answers == "answers" and columns.labels:
         return answerable_codes(table, columns)
-    return label_codes({"all": table}, None if columns.answers in ("numbers", "ranking") else columns.label)
+    return label_codes({"all": table}, None if columns.answers in ("numbers", "texts", "ranking") else columns.label)

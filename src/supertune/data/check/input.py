@@ -52,7 +52,8 @@ class CheckInput:
     @cached_property
     def classes(self) -> LabelCodes | LabelMembers:
         """Which rows have which class or label; of numbers there are none."""
-        return label_members(self.splits, self.columns) if self.columns.answers == "sets" else self.labels
+        several = self.columns.answers in ("sets", "spans") and bool(self.columns.labels)
+        return label_members(self.splits, self.columns) if several else self.labels
 
     def row_numbers(self, split: str, indices: IntArray) -> tuple[int, ...]:
         """Indices into a split's table as ascending row numbers of its file."""

@@ -14,6 +14,7 @@ from supertune.data.check.wording import counted, more_than_one_in_twenty, perce
 _WORDS = {
     "numbers": ("numbers more than a standard deviation apart", "number"),
     "answers": ("different answers", "list of answers"),
+    "spans": ("different entities", "list of entities"),
 }
 
 
@@ -24,6 +25,9 @@ def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
     rate the same text hardly ever agree to the last digit.
     """
     answers = check_input.columns.answers
+    if answers == "texts":
+        # No two people sum up the same text in the same words.
+        return []
     numbers = answers == "numbers"
     contradictory = _texts_far_apart(check_input) if numbers else _contradictory_texts(check_input)
     kind, one = _WORDS.get(answers, ("contradictory labels", "label"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from supertune.contracts import Columns, IntArray, Label
 from supertune.data.check.labels import MISSING, CodeArray, LabelCodes
 from supertune.data.set_columns import sets_of
+from supertune.data.span_columns import entities_of_rows
 from supertune.data.table import Table
 
 
@@ -44,12 +45,22 @@ def label_members(splits: Mapping[str, Table], columns: Columns) -> LabelMembers
     of = {}
     for split, table in splits.items():
         rows, codes = [], []
-        for row, labels in enumerate(sets_of(table, columns)):
+        for row, labels in enumerate(_labels_of(table, columns)):
             for label in labels or ():
                 rows.append(row)
                 codes.append(known.setdefault((isinstance(label, bool), label), len(known)))
         of[split] = np.array(rows, np.int64), np.array(codes, np.int32)
     return LabelMembers(tuple(label for _, label in known), of)
+
+
+def _labels_of(table: Table, columns: Columns) -> Iterator[tuple[Label, ...] | None]:
+    """The labels of every row, each once: those that it has, or those of the entities in its text."""
+    if columns.answers == "sets":
+        yield from sets_of(table, columns)
+        return
+    for row in entities_of_rows(table, columns):
+        # Python holds True and 1 for the same key, and entities are never labelled with truth values.
+        yield None if row.entities is None else tuple(dict.fromkeys(entity.label for entity in row.entities))
 
 
 def set_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:

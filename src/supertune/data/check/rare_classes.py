@@ -16,7 +16,7 @@ _LEAST, _FEW = 2, 8
 
 def check_rare_classes(check_input: CheckInput) -> list[Finding]:
     """Find that there is nothing to tell apart, classes that are too small, and classes that train lacks."""
-    if check_input.columns.label is None or check_input.columns.answers in ("numbers", "answers", "ranking"):
+    if check_input.columns.label is None or check_input.columns.answers in ("numbers", "answers", "texts", "ranking"):
         return []
     counts, present = training_classes(check_input)
     too_small = np.flatnonzero(present & (counts < _LEAST))
@@ -32,7 +32,7 @@ def check_rare_classes(check_input: CheckInput) -> list[Finding]:
 def _too_few_classes(check_input: CheckInput, counts: IntArray) -> list[Finding]:
     classes = np.flatnonzero(counts)
     # One label that some rows have and others lack is something to tell apart.
-    several = check_input.columns.answers == "sets"
+    several = check_input.columns.answers in ("sets", "spans")
     if len(classes) >= (1 if several else 2):
         return []
     only = (

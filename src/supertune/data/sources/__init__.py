@@ -8,6 +8,7 @@ from typing import Any
 
 from supertune.data.sources import hub, spill
 from supertune.data.sources.building import OnBadRow, Progress, TableBuilder
+from supertune.data.sources.conll import read_tagged
 from supertune.data.sources.delimited import read_delimited
 from supertune.data.sources.excel import read_excel
 from supertune.data.sources.folders import SPLIT_NAMES, class_files, folder_splits, read_folder
@@ -35,6 +36,12 @@ READERS: dict[str, Callable[[Path, TableBuilder], Table]] = {
     ".xlsm": read_excel,
     ".xls": read_excel,
     ".ods": read_excel,
+    ".conll": read_tagged,
+    ".bio": read_tagged,
+    ".iob": read_tagged,
+    ".iob2": read_tagged,
+    ".bioes": read_tagged,
+    ".bmes": read_tagged,
 }
 """Extension → what reads such a file; text files also gzipped, with ``.gz`` after it."""
 
@@ -47,9 +54,9 @@ def read(
     """Read one table.
 
     Args:
-        source: A path (CSV, TSV, JSON, JSON Lines, Parquet, Excel; text also as .gz), a folder of text files by
-            class, the name of a hub dataset, or a DataFrame, list of dicts, dict of lists, pyarrow.Table or
-            datasets.Dataset.
+        source: A path (CSV, TSV, JSON, JSON Lines, Parquet, Excel, CoNLL's tagged tokens; text also as .gz), a folder
+            of text files by class, the name of a hub dataset, or a DataFrame, list of dicts, dict of lists,
+            pyarrow.Table or datasets.Dataset.
         on_bad_row: ``refuse`` raises an error that lists the malformed rows; ``skip`` leaves them out and tells
             in the table's ``notes`` and ``bad_rows``.
         sheet: The sheet of a workbook; the first by default.

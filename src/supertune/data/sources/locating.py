@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from supertune.data.sources.conll import holds_tagged_tokens
 from supertune.data.sources.dialect import suffix_of
 from supertune.data.sources.hub import looks_like_name
 from supertune.data.sources.strict_json import StrictDecoder
@@ -72,6 +73,8 @@ def kind_of_file(path: Path, known: Iterable[str], source: str) -> tuple[str, tu
         if found == ".jsonl" and suffix in (".csv", ".tsv", ".tab", ".txt"):
             what = f"holds JSON Lines, not {'delimited text' if suffix == '.txt' else suffix[1:].upper()}"
             raise UserError(what, where=source, fix="rename it to end in .jsonl")
+        if found == ".conll" and suffix in (".tsv", ".tab", ".txt"):
+            return found, (f"read as tagged tokens, not {suffix[1:].upper()}: a tag ends every line",)
         return suffix, ()
     shown = f"the extension {suffix!r} is not known" if suffix else "has no extension"
     if found:
@@ -96,6 +99,8 @@ def _content(path: Path) -> str | None:
         return ".xlsx"
     if text.startswith("["):
         return ".json" if text[1:].lstrip().startswith("{") else None
+    if holds_tagged_tokens(text):
+        return ".conll"
     first = io.StringIO(text).readline()
     if not first.startswith("{"):
         return None

@@ -12,6 +12,7 @@ import pyarrow as pa
 from supertune.data.arrays import ColumnKinds, Places, plain
 from supertune.data.sources import spill
 from supertune.data.sources.building import BATCH_ROWS, Progress, TableBuilder
+from supertune.data.sources.class_names import named, names_in_features, told
 from supertune.data.storage import MemoryStorage
 from supertune.data.table import Origin, Table, check_names
 from supertune.errors import UserError
@@ -64,16 +65,14 @@ def read_dataset(dataset: Any, source: str, progress: Progress | None = None) ->
     if (table := spill.opened(key, source)) is not None:
         return table
     classes = _class_names(dataset.features)
-    notes = [
-        f"column {column!r}: class numbers are read as their names ({', '.join(names[:5])}"
-        f"{', …' if len(names) > 5 else ''})"
-        for column, names in classes.items()
-    ]
+    lists = names_in_features(dataset.features)
+    notes = told({**classes, **lists})
     with TableBuilder(source, key=key, on_bad_row="refuse", progress=progress) as builder:
         for batch in dataset.with_format("arrow").iter(batch_size=BATCH_ROWS):
             for column, names in classes.items():
                 lookup = pa.DictionaryArray.from_arrays(_known(batch.column(column), len(names)), pa.array(names))
                 batch = batch.set_column(batch.schema.get_field_index(column), column, lookup)
+            batch = named(batch, lists)
             builder.add_batch(batch, fraction=(builder.rows + batch.num_rows) / len(dataset))
         return builder.finish(notes)
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from supertune.language import characters_and_words, sentences
+from supertune.language import characters_and_words
+from supertune.sentences import sentences
 
 
 class SentenceBaseline:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -21,23 +23,43 @@ _FEW_ROWS = 100
 _FEW_WITH_LABEL = 15
 
 
-def set_micro(kind: Kind) -> Metric:
+@dataclass(frozen=True)
+class Counting:
+    """What is counted in a row, and what it is called.
+
+    Attributes:
+        of: From an outcome to float64 (rows, labels, 3): how many of each label are rightly given, true, and given.
+        rows: What the true ones of a label are, in messages.
+        nothing: Why there is no precision, recall or F1, by name.
+        detail: What signatures say.
+    """
+
+    of: Callable[[Outcome], FloatArray]
+    rows: str
+    nothing: Callable[[Kind], str]
+    detail: Callable[[Outcome], str]
+
+
+def set_micro(kind: Kind, counting: Counting | None = None) -> Metric:
     """Precision, recall or F1 of all labels of all rows together: a frequent label counts more than a rare one."""
-    moments = Moments(
-        partial(_value, kind), lambda outcome: _counted(outcome).sum(axis=1, keepdims=True), _logit, _expit
-    )
-    return Metric(partial(_measure_micro, kind, moments), from_moments=moments)
+    counting = counting or LABELS
+    of = counting.of
+    moments = Moments(partial(_value, kind), lambda outcome: of(outcome).sum(axis=1, keepdims=True), _logit, _expit)
+    return Metric(partial(_measure_micro, kind, moments, counting), from_moments=moments)
 
 
-def set_macro(kind: Kind) -> Metric:
+def set_macro(kind: Kind, counting: Counting | None = None) -> Metric:
     """The plain mean over the labels that are true or given at least once: a rare label counts as a frequent one."""
-    moments = Moments(partial(_value, kind), _present, _logit, _expit)
-    return Metric(partial(_measure_macro, kind, moments), from_moments=moments)
+    counting = counting or LABELS
+    of = counting.of
+    moments = Moments(partial(_value, kind), lambda outcome: _present(of(outcome)), _logit, _expit)
+    return Metric(partial(_measure_macro, kind, moments, counting), from_moments=moments)
 
 
-def set_per_label(kind: Kind) -> Metric:
+def set_per_label(kind: Kind, counting: Counting | None = None) -> Metric:
     """One score per label, under ``f1/<label>`` and the like, as for classes."""
-    return Metric(lambda name, outcome, _: each_class(kind, label_counts(outcome), outcome.labels))
+    of = (counting or LABELS).of
+    return Metric(lambda name, outcome, _: each_class(kind, totals_of(of(outcome)), outcome.labels))
 
 
 def f1_samples() -> Metric:
@@ -90,7 +112,12 @@ def set_log_loss() -> Metric:
 
 def label_counts(outcome: Outcome) -> ClassCounts:
     """How often each label is rightly given, true, and given, float64 (labels,)."""
-    totals = _counted(outcome).sum(axis=0)
+    return totals_of(_counted(outcome))
+
+
+def totals_of(counted: FloatArray) -> ClassCounts:
+    """The counts of all rows together, float64 (labels,), from those of each row (rows, labels, 3)."""
+    totals = counted.sum(axis=0)
     return ClassCounts(totals[:, 0], totals[:, 1], totals[:, 2])
 
 
@@ -108,9 +135,8 @@ def _counted(outcome: Outcome) -> FloatArray:
     return np.stack([outcome.targets & given, outcome.targets, given], axis=-1).astype(np.float64)
 
 
-def _present(outcome: Outcome) -> FloatArray:
+def _present(counted: FloatArray) -> FloatArray:
     """The same of the labels that are true or given at least once."""
-    counted = _counted(outcome)
     return counted[:, counted.any(axis=(0, 2))]
 
 
@@ -159,12 +185,14 @@ def _expit(at: FloatArray) -> FloatArray:
 # ---------------------------------------------------------------- with intervals
 
 
-def _measure_micro(kind: Kind, moments: Moments, name: str, outcome: Outcome, resampling: Resampling) -> Measured:
+def _measure_micro(
+    kind: Kind, moments: Moments, counting: Counting, name: str, outcome: Outcome, resampling: Resampling
+) -> Measured:
     rows = moments.rows(outcome)[:, 0]
     total = rows.sum(axis=0)
     right, out_of = ratio(kind, ClassCounts(total[0], total[1], total[2]))
     if out_of == 0:
-        return Measured(undefined={name: _why_nothing(kind)})
+        return Measured(undefined={name: counting.nothing(kind)})
     low, high, method = studentised(moments, rows, resampling)
     # Labels of one row err together, which only the draws of rows know; what never errs does not vary in any draw.
     decisions = ClassCounts(*(np.asarray([part]) for part in total))
@@ -176,17 +204,19 @@ def _measure_micro(kind: Kind, moments: Moments, name: str, outcome: Outcome, re
         min(low, float(ends[0][0])),
         max(high, float(ends[1][0])),
         n=len(outcome),
-        signature=signature(name, f"labels:{len(outcome.labels)}", interval=f"wilson+{method}", n=len(outcome)),
-        warning=_warning(outcome),
+        signature=signature(name, counting.detail(outcome), interval=f"wilson+{method}", n=len(outcome)),
+        warning=_warning(outcome, counting),
     )
     return Measured({name: score})
 
 
-def _measure_macro(kind: Kind, moments: Moments, name: str, outcome: Outcome, _: Resampling) -> Measured:
+def _measure_macro(
+    kind: Kind, moments: Moments, counting: Counting, name: str, outcome: Outcome, _: Resampling
+) -> Measured:
     rows = moments.rows(outcome)
     n, labels = rows.shape[:2]
     if not labels:
-        return Measured(undefined={name: _why_nothing(kind)})
+        return Measured(undefined={name: counting.nothing(kind)})
     totals = rows.sum(axis=0)
     counts = ClassCounts(totals[:, 0], totals[:, 1], totals[:, 2])
     values = per_class_values(kind, counts)
@@ -206,7 +236,7 @@ def _measure_macro(kind: Kind, moments: Moments, name: str, outcome: Outcome, _:
         max(built[1], overall[1]),
         n=n,
         signature=signature(name, f"labels:{labels}-of-{len(outcome.labels)}", interval="wilson-mover", n=n),
-        warning=_warning(outcome, by_label=True),
+        warning=_warning(outcome, counting, by_label=True),
     )
     return Measured({name: score})
 
@@ -217,11 +247,14 @@ def _why_nothing(kind: Kind) -> str:
     return f"no row has a label{'' if kind == 'recall' else ' or was given one'}, so there is no {kind}"
 
 
-def _warning(outcome: Outcome, *, by_label: bool = False) -> str | None:
-    rows = outcome.targets.sum(axis=0)
+def _warning(outcome: Outcome, counting: Counting, *, by_label: bool = False) -> str | None:
+    rows = counting.of(outcome)[..., 1].sum(axis=0)
     if by_label and (absent := [label for label, count in zip(outcome.labels, rows, strict=True) if not count]):
         named = ", ".join(map(repr, absent[:3])) + (" and others" if len(absent) > 3 else "")
         return f"no test row has the label {named}: the score cannot say anything about it"
     if by_label and rows.min() < _FEW_WITH_LABEL:
-        return f"interval is approximate: the rarest label has {int(rows.min())} test rows"
+        return f"interval is approximate: the rarest label has {int(rows.min())} test {counting.rows}"
     return f"interval is approximate: it rests on {len(outcome)} rows" if len(outcome) < _FEW_ROWS else None
+
+
+LABELS = Counting(_counted, "rows", _why_nothing, _detail)

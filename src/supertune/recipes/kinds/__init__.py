@@ -1,4 +1,4 @@
-"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets or parts of a text alone.
+"""Kinds of answers: what depends on whether a task answers with classes, numbers, label sets, entities, texts or ranks.
 
 A kind is one file with an `AnswerKind`, and one line in `KINDS`.
 """
@@ -15,6 +15,8 @@ from supertune.recipes.kinds.numbers import NumberAnswers
 from supertune.recipes.kinds.ranking import RankedAnswers
 from supertune.recipes.kinds.reranking import RerankedAnswers
 from supertune.recipes.kinds.sets import SetAnswers
+from supertune.recipes.kinds.spans import SpanAnswers
+from supertune.recipes.kinds.summaries import SummaryAnswers
 from supertune.tasks import TASKS
 
 KINDS: Mapping[str, AnswerKind] = {
@@ -22,8 +24,10 @@ KINDS: Mapping[str, AnswerKind] = {
     "numbers": NumberAnswers(),
     "sets": SetAnswers(),
     "answers": TextAnswers(),
+    "spans": SpanAnswers(),
     "ranking": RankedAnswers(),
     "reranking": RerankedAnswers(),
+    "texts": SummaryAnswers(),
 }
 
 

@@ -29,6 +29,7 @@ class Described:
         labels: Classes or columns, in index order.
         usage: Lines that ask ``model`` about ``batch``.
         examples: Two texts of a pair to show how it is asked; None for any.
+        together: Whether the two texts of a pair are read together, as ``batch``.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Described:
     labels: tuple[str, ...]
     usage: str
     examples: tuple[str, str] | None = None
+    together: bool = True
 
 
 class AnswerKind(Protocol):

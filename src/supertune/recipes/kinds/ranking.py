@@ -159,6 +159,7 @@ class RankedAnswers:
             labels=(),
             usage=_usage(task),
             examples=("How do I return it?", "Goods can be returned within seven days."),
+            together=False,
         )
 
 

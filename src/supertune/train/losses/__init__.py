@@ -7,12 +7,14 @@ from supertune.train.losses.pointing import pointing
 from supertune.train.losses.ranking import RANKING_LOSSES, in_batch_both_ways
 from supertune.train.losses.regression import NUMBER_LOSSES
 from supertune.train.losses.sets import SET_LOSSES
+from supertune.train.losses.tokens import TAG_LOSSES
 
 __all__ = [
     "CLASS_LOSSES",
     "NUMBER_LOSSES",
     "RANKING_LOSSES",
     "SET_LOSSES",
+    "TAG_LOSSES",
     "LossSettings",
     "balanced_weights",
     "by_similarity",
