@@ -49,6 +49,7 @@ def give(
     json: bool,
     for_people: bool,
     console: Console,
+    called: str = "predictions",
 ) -> None:
     """Write the predictions.
 
@@ -59,12 +60,13 @@ def give(
         json: One JSON object on standard output.
         for_people: Lines to read, if standard output is a terminal.
         console: Where to say that a file was written.
+        called: What the lines are, for that message.
     """
     if out is not None:
         from supertune.files import write_jsonl
 
         count = write_jsonl(out, rows)
-        console.say(f"{count:,} predictions written to {out}")
+        console.say(f"{count:,} {called} written to {out}")
         if json:
             print_json({**about, "rows": count, "out": str(out)})
     elif json:

@@ -65,4 +65,4 @@ def retrieve(
     elif out is None and texts:
         readable_results(rows, Console(results=True))
     else:
-        give(rows, about, out=out, json=json, for_people=False, console=console)
+        give(rows, about, out=out, json=json, for_people=False, console=console, called="queries answered,")

@@ -207,6 +207,7 @@ def _check(manifest: Any, path: Path) -> None:
         fine = (
             isinstance(model["name"], str)
             and isinstance(model["sha256"], str)
+            and isinstance(model["making"], list)
             and 0 < int(kept["dimensions"]) <= int(model["width"])
             and kept["storage"] in STORAGES
             and kept["rescore"] in (None, *STORAGES)

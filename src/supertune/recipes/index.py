@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ from supertune.passages import (
     write_vectors,
 )
 from supertune.recipes.embedder import Embedder, open_embedder
-from supertune.recipes.passages import BLOCK, begin_passages, embed, passage_texts
+from supertune.recipes.passages import BLOCK, begin_passages, embed, making_of, passage_texts
 from supertune.recipes.rows import sample_texts
 
 _FOR_LANGUAGE = 4000
@@ -226,7 +226,7 @@ def _manifest(
             "sha256": embedder.sha256,
             "width": embedder.width,
             "max_length": embedder.max_length,
-            "settings": asdict(embedder.settings),
+            "making": making_of(embedder),
         },
         "data": {
             "source": table.source,
@@ -291,12 +291,12 @@ def _summary(manifest: dict[str, Any], out: Path, seconds: float, console: Conso
             "them is not found by its meaning (--split makes windows of them, --max-length reads more)"
         )
     for method, score in measured.items():
-        console.say(
-            f"  {method} search finds {score['value']:.1%} [{score['low']:.1%}, {score['high']:.1%}] of the "
-            f"{_NEAREST} nearest of whole vectors"
-        )
+        shares = [f"{100 * score[name]:.1f}" for name in ("value", "low", "high")]
+        nearest_of = min(_NEAREST, passages["count"] - 1)
+        told = "{} % [{}, {}]".format(*shares)
+        console.say(f"  {method} search finds {told} of the {nearest_of} nearest by whole vectors")
     if "approximate" in measured and measured["approximate"]["value"] < manifest["graph"]["wanted"]:
-        console.warn(f"that is less than the {manifest['graph']['wanted']:.0%} that were asked for")
+        console.warn(f"that is less than the {100 * manifest['graph']['wanted']:g} % that were asked for")
     return {
         "index": str(out),
         "status": "done",

@@ -31,9 +31,16 @@ def fingerprint_of(table: Table, columns: Columns, embedder: Embedder, *, split:
         "data": table.fingerprint,
         "text columns": list(columns.text),
         "model": embedder.sha256,
+        "pooling or prompts": making_of(embedder),
         "--max-length": embedder.max_length,
         "--split": split,
     }
+
+
+def making_of(embedder: Embedder) -> list[str]:
+    """How vectors are made by the model's weights: pooling, and what stands before queries and passages."""
+    settings = embedder.settings
+    return [settings.pooling, settings.query_prompt, settings.passage_prompt]
 
 
 def begin_passages(

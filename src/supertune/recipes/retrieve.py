@@ -15,6 +15,7 @@ from supertune.errors import UserError
 from supertune.language import join_fields, shorten
 from supertune.passages import NOTHING, Found, PassageIndex, fused, open_folder
 from supertune.recipes.embedder import Embedder, open_embedder
+from supertune.recipes.passages import making_of
 from supertune.runs import free_name, json_value
 
 Method = Literal["exact", "approximate", "bm25", "hybrid"]
@@ -62,9 +63,10 @@ class OpenIndex:
         """
         told = self.index.manifest["model"]
         embedder = open_embedder(self.model or told["name"], max_length=int(told["max_length"]))
-        if embedder.sha256 != told["sha256"]:
+        if embedder.sha256 != told["sha256"] or making_of(embedder) != told["making"]:
+            what = "has other weights" if embedder.sha256 != told["sha256"] else "pools otherwise or has other prompts"
             raise UserError(
-                f"was made with {told['name']}, and {embedder.name} has other weights, whose vectors lie elsewhere",
+                f"was made with {told['name']}, and {embedder.name} {what}: its vectors lie elsewhere",
                 where=str(self.index.folder),
                 fix="name the model that it was made with (--model), or make the index again",
             )
