@@ -249,6 +249,8 @@ def test_without_texts_none_is_written_into_the_report(tmp_path: Path, tiny_enco
     run = fit(tagged_rows(), tmp_path, tiny_encoder, settings={"evaluate.text": False, "train.epochs": 1})
     assert "my good film" not in run.report.read_text(encoding="utf-8")
     assert all("text" not in row for row in stored(run))
+    given = [one for split in ("test", "validation") for row in stored(run, split) for one in row["prediction"]]
+    assert all(set(one) == {"start", "end", "label", "score"} for one in given)
 
 
 def test_entities_are_marked_where_they_stand() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Event, Features, ReadsLabels, Task
+from supertune.contracts import Event, Features, Prediction, ReadsLabels, Task
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
 from supertune.recipes.check import check_allowed, check_metric
@@ -273,8 +273,17 @@ def write_predictions(store: RunStore, measured: Measurement, start: Start) -> N
     shown = start.config.evaluate.text
     without = () if shown else tuple(start.config.data.text or ())
     for split, answers in measured.held.items():
-        predictions = answers.predictions if shown else [replace(one, more={}) for one in answers.predictions]
+        predictions = answers.predictions if shown else [_without_words(one) for one in answers.predictions]
         rows = zip(answers.table.rows(), answers.table.row_ids, predictions, strict=True)
         store.write_predictions(
             split, (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows)
         )
+
+
+def _without_words(prediction: Prediction) -> Prediction:
+    """The prediction without what was cut out of the text; of entities their characters and labels stay."""
+    answer = prediction.prediction
+    if isinstance(answer, list):
+        said = [{k: v for k, v in one.items() if k != "text"} if isinstance(one, dict) else one for one in answer]
+        return replace(prediction, prediction=said, more={})
+    return replace(prediction, more={})
