@@ -155,8 +155,6 @@ def retrieved(out: Path, method: str) -> str:
     found = out / "found.jsonl"
     found.unlink(missing_ok=True)
     command = [
-        "-m",
-        "supertune",
         "retrieve",
         str(out / "float32"),
         "--file",
