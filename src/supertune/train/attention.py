@@ -19,6 +19,8 @@ MATMUL = "supertune_matmul"
 _CLEARLY = 1.25
 """How many times faster another way must be than the first: the same command on the same machine must choose alike,
 and ways that are nearly as fast would be told apart by chance."""
+_ENOUGH_SECONDS = 20.0
+"""After which no more repeats are begun: what takes so long is told apart by fewer."""
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
 """What some models ask of attention beyond the usual, and `matmul_attention` does not do."""
 
@@ -95,7 +97,7 @@ def measure_attention(
         candidates: The ways to try; the first is taken unless another is clearly faster.
 
     Returns:
-        The choice, and the least seconds of each way that works (5 repeats, taken in turns).
+        The choice, and the least seconds of each way that works (5 repeats, taken in turns; fewer of long ones).
     """
     import torch
 
@@ -120,7 +122,10 @@ def measure_attention(
     seconds: dict[str, list[float]] = {name: [] for name in usable}
     # In a frozen body gradients pass through to what lies before it, and have to be computed all the same.
     hook = model.get_input_embeddings().register_forward_hook(lambda *call: call[2].requires_grad_())
-    for _ in range(6):
+    started = time.perf_counter()
+    for repeat in range(6):
+        if repeat > 1 and time.perf_counter() - started > _ENOUGH_SECONDS:
+            break
         for name in usable:
             set_attention(model, name)
             begun = time.perf_counter()
