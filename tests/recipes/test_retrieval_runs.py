@@ -288,21 +288,18 @@ def test_texts_are_shown_as_they_are_read(tiny_encoder: Path) -> None:
     assert told.rows[0].pieces.count("[SEP]") == 2
 
 
-@pytest.mark.parametrize("task", ["retrieval", "rerank"])
-def test_the_command_tells_what_is_wrong_with_a_row(tmp_path: Path, tiny_encoder: Path, task: str) -> None:
+@pytest.mark.parametrize(("task", "command"), [("retrieval", "train"), ("rerank", "check")])
+def test_the_command_tells_what_is_wrong_with_a_row(
+    tmp_path: Path, tiny_encoder: Path, task: str, command: str
+) -> None:
     rows = [{**row, "relevance": "high" if place == 5 else "1"} for place, row in enumerate(pairs(30))]
-    file = tmp_path / "rows.jsonl"
+    file, out = tmp_path / "rows.jsonl", tmp_path / "run"
     file.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
-    for command in ("check", "train"):
-        out = ["--out", str(tmp_path / "run")] if command == "train" else []
-        done = subprocess.run(
-            [sys.executable, "-m", "supertune", command, str(file), "--task", task, "--model", str(tiny_encoder), *out],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 2, done.stderr
-        assert "row 5 has 'high', which is no relevance" in done.stderr
-        assert "rows.jsonl, column 'relevance'" in done.stderr
-        assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
+    asked = [command, str(file), "--task", task, "--model", str(tiny_encoder)]
+    asked += ["--out", str(out)] if command == "train" else []
+    done = subprocess.run([sys.executable, "-m", "supertune", *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "row 5 has 'high', which is no relevance" in done.stderr
+    assert "rows.jsonl, column 'relevance'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
