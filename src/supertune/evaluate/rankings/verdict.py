@@ -13,7 +13,7 @@ _HARD = 0.5
 """Share of queries with the right passage first below which hard negatives are the first thing to try."""
 _RIVALS = {
     "untrained": ("Training changed that by", "训练使该值变化"),
-    "bm25": ("The model is ahead of words by", "模型比只看词语高"),
+    "bm25": ("Against words alone the model stands at", "与只看词语相比，模型相差"),
 }
 
 
