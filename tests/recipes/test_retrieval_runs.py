@@ -204,8 +204,12 @@ def test_settings_that_mean_nothing_are_refused(tmp_path: Path, tiny_encoder: Pa
 
 def test_settings_of_retrieval_mean_nothing_elsewhere(tmp_path: Path, tiny_encoder: Path) -> None:
     rows = [{"text": f"good {row}", "label": row % 2} for row in range(30)]
-    with pytest.raises(UserError, match="means nothing for classification"):
-        supertune.fit(rows, model=str(tiny_encoder), out=tmp_path / "run", settings={"task.scale": 5.0})
+    for settings, said in (
+        ({"task.scale": 5.0}, "means nothing for"),
+        ({"train.loss": "in_batch"}, "compares queries"),
+    ):
+        with pytest.raises(UserError, match=said):
+            supertune.fit(rows, model=str(tiny_encoder), out=tmp_path / "run", settings=settings)
 
 
 def test_the_gate_tells_of_negatives_that_are_asked_for(tmp_path: Path, tiny_encoder: Path) -> None:

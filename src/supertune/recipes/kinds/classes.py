@@ -12,6 +12,7 @@ from supertune.config import TrainConfig
 from supertune.console import Console
 from supertune.contracts import Features, Grid, Outcome, Paragraph, Predictor, Quote, Score, Section, Task
 from supertune.data import Table
+from supertune.errors import UserError
 from supertune.evaluate import (
     MajorityBaseline,
     TfidfBaseline,
@@ -88,7 +89,17 @@ class ClassAnswers:
     head_learning_rate: float | None = None
 
     def check(self, train: TrainConfig) -> None:
-        """Every setting means something for classes."""
+        """Refuse losses of rankings.
+
+        Raises:
+            UserError: It is one.
+        """
+        if train.loss not in ("auto", *CLASS_LOSSES):
+            raise UserError(
+                f"{train.loss!r} compares queries with passages, and the task answers with classes",
+                where="train.loss",
+                fix=f"use one of {', '.join(CLASS_LOSSES)}, or leave it out",
+            )
 
     def check_metric(self, task: Task, metric: str) -> None:
         """Every metric of classes has a value for any of them."""
