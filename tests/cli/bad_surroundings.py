@@ -56,7 +56,7 @@ CONFIGS = (
     _option("metric-unknown", "--model {tiny} --set evaluate.metric=f2_macro", "evaluate.metric", "'f2_macro'"),
     _option("allow-unknown", "--allow leekage", "'leekage'", "leakage"),
     _option("bad-row-unknown", "--on-bad-row ignore", "ignore", "skip"),
-    _option("task-unknown", "--task tagging", "tagging", "classification"),
+    _option("task-unknown", "--task clustering", "clustering", "classification"),
     _option("strategy-unknown", "--strategy lorra", "lorra", "full", "lora"),
     _option("strategy-setting-of-another", "--set strategy.rank=4", "strategy.rank", "lora"),
     _option(
