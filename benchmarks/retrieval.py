@@ -1,13 +1,13 @@
 """Retrieval: what fine-tuning adds to a model that was made for it, beside words alone.
 
-Usage: SUPERTUNE_DATA=folder python benchmarks/retrieval.py [--only CASE …] [--seeds 1] [--threads N]
+Usage: SUPERTUNE_DATA=folder python benchmarks/retrieval.py [--task rerank] [--only CASE …] [--seeds 1] [--threads N]
        [--set key=value …] [--name NAME] [--out runs/retrieval] [--table]
 
 ``supertune train --task retrieval`` with its defaults, `minilm`. ``xquad``: the questions of XQuAD in English and the
 paragraphs that they are about; articles held out, divided anew for every seed; every paragraph of all 48 articles can
 be found. ``dialogsum``: summaries and the dialogues that they are of; a third held out, all 500 can be found. The
-model before training and BM25 answer the same queries, and differences are paired by query. OUT keeps every run's
-scores; what is there is not trained again.
+model before training and BM25 answer the same queries, and differences are paired by query (of a reranker to BM25's
+order of the same passages). OUT keeps every run's scores; what is there is not trained again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def scored(case: str, data: Path, seed: int, options: argparse.Namespace) -> dic
         rows.write_text("\n".join(map(json.dumps, pairs(case, data))) + "\n", encoding="utf-8")
         settings = [f"train.seed={seed}", f"data.split_seed={seed}", f"data.split={_SHARES[case]}", *options.set]
         settings += [f"train.threads={options.threads}"] if options.threads else []
-        command = [sys.executable, "-m", "supertune", "train", str(rows), "--quiet", "--task", "retrieval"]
+        command = [sys.executable, "-m", "supertune", "train", str(rows), "--quiet", "--task", options.task]
         command += ["--model", "minilm", "--out", str(Path(folder) / "run")]
         command += [part for setting in settings for part in ("--set", setting)]
         subprocess.run(command, check=True)
@@ -85,14 +85,16 @@ def pairs(case: str, data: Path) -> list[dict[str, str]]:
 
 def table(out: Path) -> None:
     """One line for every run that there is."""
-    print("| set and run | queries | BM25 | before | after | after − before |\n|---|---|---|---|---|---|")
+    print("| set and run | queries | BM25 | before | after | minus |\n|---|---|---|---|---|---|")
     for place in sorted(out.glob("*.json")):
         found = json.loads(place.read_text(encoding="utf-8"))
         metrics, gain = found["metrics"], found["difference"]
         after = metrics["test"]["mrr"]
-        cells = [f"{metrics[f'test_{name}']['mrr']['value']:.3f}" for name in ("bm25", "untrained")]
+        known = [metrics.get(f"test_{name}", {}).get("mrr") for name in ("bm25", "untrained")]
+        cells = [f"{score['value']:.3f}" if score else "–" for score in known]
         cells += [f"{after['value']:.3f} [{after['low']:.3f}, {after['high']:.3f}]"]
         cells += [f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"]
+        cells[-1] += f" {gain['baseline']}"
         print(f"| {place.stem} | {after['n']} | {' | '.join(cells)} |")
 
 
@@ -103,6 +105,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--set", nargs="+", default=[])
+    parser.add_argument("--task", choices=("retrieval", "rerank"), default="retrieval")
     parser.add_argument("--name", default="default")
     parser.add_argument("--out", type=Path, default=Path("runs/retrieval"))
     parser.add_argument("--table", action="store_true", help="print only the table")
