@@ -16,11 +16,17 @@ from test_training_choices import SETTINGS, events
 import supertune
 from supertune.config import Config
 from supertune.console import Console
+from supertune.contracts import Columns
+from supertune.data import Table
 from supertune.errors import GateError, UserError
+from supertune.models import load_tokenizer, resolve
 from supertune.recipes.embedder import open_embedder
 from supertune.recipes.inspect import inspect
+from supertune.recipes.kinds import kind_of
 from supertune.recipes.merge import merge_run
 from supertune.recipes.prepare import prepare
+from supertune.relevance import CANDIDATES
+from supertune.tasks import RerankTask
 
 QUICK: dict[str, Any] = {
     **SETTINGS,
@@ -226,6 +232,18 @@ def ordered(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> sup
     settings = {**QUICK, "model.max_length": 24, "task.candidates": 6, "task.negatives_per_row": 2}
     folder = tmp_path_factory.mktemp("ordered")
     return supertune.fit(pairs(), task="rerank", model=str(tiny_encoder), out=folder / "run", settings=settings)
+
+
+def test_what_words_did_not_find_is_told_of_rows_that_are_scored(tiny_encoder: Path) -> None:
+    tokenizer = load_tokenizer(resolve(str(tiny_encoder)), max_length=16)
+    columns = Columns(("query", "passage"), pair=True, answers="ranking", negatives=(CANDIDATES,))
+    held_out = [
+        {"query": "good", "passage": "the film", CANDIDATES: ["a parcel"]},
+        {"query": "late", "passage": "a parcel", CANDIDATES: ["here", "a parcel"]},
+    ]
+    task, kind = RerankTask(columns), kind_of("rerank")
+    told = [kind.remarks(task, task.encode(Table.from_rows(rows), tokenizer, 16)) for rows in (held_out, held_out[:1])]
+    assert told == [("for 1 of 2 queries what they ask for is not among what words found",), ()]
 
 
 def test_what_words_find_is_put_in_order(ordered: supertune.Run) -> None:

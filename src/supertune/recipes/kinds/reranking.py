@@ -76,7 +76,8 @@ class RerankedAnswers:
         assert isinstance(task, RerankTask)
         asked = task.asked(features)
         lost = sum(all(number < 0 for number in one.relevant) for one in asked)
-        if not lost:
+        # Beside training rows stands what is not asked for, and nothing else.
+        if lost in (0, len(asked)):
             return ()
         return (f"for {lost:,} of {len(asked):,} queries what they ask for is not among what words found",)
 
