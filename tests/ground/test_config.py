@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import pytest
@@ -238,3 +238,11 @@ def test_the_dump_holds_every_key_with_what_it_does() -> None:
 def test_labels_that_yaml_takes_for_numbers_are_labels() -> None:
     values = parse_assignments(["strategy.name=zero-shot", "strategy.descriptions={0: bad, 1: good, 2.5: fair}"])
     assert Config().with_values(values).strategy.descriptions == {"0": "bad", "1": "good", "2.5": "fair"}
+
+
+def test_every_task_is_named_where_it_is_asked_for() -> None:
+    from supertune.cli.options import Task
+    from supertune.config.sections import TaskConfig
+
+    (option,) = Task.__metadata__
+    assert all(name in option.help for name in get_args(TaskConfig.model_fields["name"].annotation))

@@ -19,7 +19,15 @@ Text = Annotated[
 Label = Annotated[
     list[str] | None, typer.Option("--label", help="Label column; for regression columns of numbers, one or several.")
 ]
-Task = Annotated[str | None, typer.Option("--task", metavar="classification|regression", help="What is to be learned.")]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="What is to be learned: classification, multilabel, regression, extractive-qa, tagging, "
+        "extractive-summary, retrieval, or rerank.",
+    ),
+]
 Pair = Annotated[
     bool | None,
     typer.Option("--pair/--no-pair", help="Two text columns are two texts to be compared; default: by their names."),
