@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,18 @@ def test_it_reads_back_evaluates_and_predicts(found: supertune.Run) -> None:
     ours = open_embedder(str(found.path))
     expected = ours.encode(["good bad 1"], "query") @ ours.encode(["the bad is not good .", "my parcel"], "passage").T
     assert [row["prediction"] for row in told] == pytest.approx(expected[0].tolist(), abs=1e-5)
+
+
+def test_the_model_before_training_is_opened_as_it_was_allowed_to_be(tmp_path: Path, tiny_encoder: Path) -> None:
+    from safetensors.torch import load_file
+
+    pickled = tmp_path / "pickled"
+    shutil.copytree(tiny_encoder, pickled)
+    torch.save(load_file(pickled / "model.safetensors"), pickled / "pytorch_model.bin")
+    (pickled / "model.safetensors").unlink()
+    settings = {"train.epochs": 1, "model.allow_pickle": True}
+    run = fit(pairs(40), tmp_path, pickled, settings=settings)
+    assert "test_untrained" in run.metrics
 
 
 def test_a_step_in_pieces_comes_to_the_same_model(tmp_path: Path, tiny_encoder: Path) -> None:

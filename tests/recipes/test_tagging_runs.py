@@ -250,6 +250,7 @@ def test_without_texts_none_is_written_into_the_report(tmp_path: Path, tiny_enco
     assert "my good film" not in run.report.read_text(encoding="utf-8")
     assert all("text" not in row for row in stored(run))
     given = [one for split in ("test", "validation") for row in stored(run, split) for one in row["prediction"]]
+    assert given
     assert all(set(one) == {"start", "end", "label", "score"} for one in given)
 
 

@@ -19,6 +19,7 @@ from supertune.models import (
     resolve,
     weights_digest,
 )
+from supertune.recipes.encode import after
 from supertune.recipes.saved import TASK_FILE, SavedModel, open_saved
 from supertune.recipes.vectors import embedding_settings
 from supertune.runs import open_run
@@ -84,7 +85,7 @@ class Embedder:
                 self.task.answering,
                 batch_size=_BATCH,
                 padding={"input_ids": int(self.tokenizer.pad_token_id or 0)},
-                progress=None if progress is None else lambda done, before=start: progress(before + done),  # type: ignore[misc]
+                progress=None if progress is None else after(start, progress),
             )
         return vectors
 

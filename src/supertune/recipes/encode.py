@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from supertune.console import Bar, Console
+from supertune.console import Console
 from supertune.contracts import Features, IntArray, Task
 from supertune.data import CheckInput, Table, TokenCache, texts_fingerprint
 from supertune.errors import UserError
@@ -132,7 +132,7 @@ def encode_splits(start: Start, task: Task, rows: LoadedRows, console: Console) 
     return features
 
 
-def after(before: int, bar: Bar) -> Callable[[int], None]:
+def after(before: int, bar: Callable[[int], None]) -> Callable[[int], None]:
     """Reports progress of a part on a bar of the whole, of which ``before`` is done."""
     return lambda count: bar(before + count)
 

@@ -48,7 +48,7 @@ def measure(
     kind = kind_of(saved.task)
     guesses = kind.guesses(test.task, rows.splits["train"], test, console)
     if isinstance(saved.task, RetrievalTask):
-        guesses["untrained"] = _held(untrained(saved), rows, features, config, console)["test"].outcome
+        guesses["untrained"] = _held(untrained(saved, config.model), rows, features, config, console)["test"].outcome
     baselines = {
         name: measure_outcome(outcome, metrics_for(saved.task.answers), **settings).scores
         for name, outcome in guesses.items()

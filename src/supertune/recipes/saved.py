@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from supertune.config import ModelConfig
 from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task, label_names
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, write_json
@@ -167,15 +168,20 @@ def open_saved(folder: Path) -> SavedModel:
     return SavedModel(model, tokenizer, task, max_length, base, strategy)
 
 
-def untrained(saved: SavedModel) -> SavedModel:
+def untrained(saved: SavedModel, model: ModelConfig) -> SavedModel:
     """The same with the weights that training began with, where the task's answers are the body's own.
+
+    Args:
+        saved: The trained model.
+        model: What was allowed of them: pickles, code.
 
     Raises:
         UserError: The base model is not here any more, or has changed.
     """
-    source = _base(saved.base, Path(saved.base["name"]))
-    model = load_with_head(source, saved.task.head(), pad_token_id=saved.tokenizer.pad_token_id)
-    return replace(saved, model=model)
+    allowed = {"allow_pickle": model.allow_pickle, "trust_remote_code": model.trust_remote_code}
+    source = _base(saved.base, Path(saved.base["name"]), **allowed)
+    opened = load_with_head(source, saved.task.head(), pad_token_id=saved.tokenizer.pad_token_id)
+    return replace(saved, model=opened)
 
 
 def base_head(strategy: Strategy, task: Task, source: ModelSource) -> Head:
@@ -185,13 +191,13 @@ def base_head(strategy: Strategy, task: Task, source: ModelSource) -> Head:
     return strategy.head(task.head(), load_configuration(source))
 
 
-def _base(base: Mapping[str, str], folder: Path) -> ModelSource:
-    """What an adapter was put on; never by running code or reading pickles, whatever the folder says.
+def _base(base: Mapping[str, str], folder: Path, **allowed: bool) -> ModelSource:
+    """What an adapter was put on; unless asked for never by running code or reading pickles, whatever the folder says.
 
     Raises:
         UserError: The base is not here, or other weights go by its name now.
     """
-    source = resolve(base["name"])
+    source = resolve(base["name"], **allowed)
     if source.sha256 != base["sha256"]:
         raise UserError(
             f"was trained on {base['name']}, whose weights have changed since",
