@@ -246,7 +246,7 @@ def test_the_first_rows_are_shown_with_their_tags(tiny_encoder: Path) -> None:
 
 
 def test_without_texts_none_is_written_into_the_report(tmp_path: Path, tiny_encoder: Path) -> None:
-    run = fit(tagged_rows(), tmp_path, tiny_encoder, settings={"evaluate.text": False, "train.epochs": 1})
+    run = fit(tagged_rows(), tmp_path, tiny_encoder, settings={"evaluate.text": False})
     assert "my good film" not in run.report.read_text(encoding="utf-8")
     assert all("text" not in row for row in stored(run))
     given = [one for split in ("test", "validation") for row in stored(run, split) for one in row["prediction"]]
