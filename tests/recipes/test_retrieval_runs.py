@@ -269,7 +269,10 @@ def test_what_words_find_is_put_in_order(ordered: supertune.Run) -> None:
     first = json.loads(lines[0])
     assert 0 <= first["prediction"] <= 1
     assert {"rank", "first"} <= set(first)
-    assert "words alone (BM25)" in ordered.report.read_text(encoding="utf-8")
+    report = ordered.report.read_text(encoding="utf-8")
+    assert "words alone (BM25)" in report
+    weight = json.loads((ordered.path / "model/supertune.json").read_text())["state"]["words"]
+    assert ("the weight was chosen on the validation rows" in report) == ("test_alone" in metrics) == (weight > 0)
     losses = [event["loss"] for event in events(ordered) if event["event"] == "epoch"]
     assert losses[-1] < losses[0]
 

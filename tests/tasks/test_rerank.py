@@ -82,6 +82,42 @@ def test_what_words_did_not_find_counts_and_cannot_come_first(tokenizer: Any) ->
     assert task.decode(logits, features)[1].more == {"rank": 1, "first": "a parcel"}
 
 
+def test_the_weight_of_words_is_chosen_on_the_rows(tokenizer: Any) -> None:
+    rows = [
+        {"query": "good", "passage": "the film", CANDIDATES: ["the film", "here", "a parcel"]},
+        {"query": "late", "passage": "a parcel", CANDIDATES: ["a parcel", "my parcel", "here"]},
+    ]
+    task, table = task_of(rows, found=True)
+    features = task.encode(table, tokenizer, 24)
+    # Pairs in order: a row's own, then the three that words have found.
+    misled = np.array([[0.0], [0.0], [2.0], [1.0], [0.0], [1.0], [0.0], [2.0]])
+    weighed = task.calibrated(misled, features)
+    assert task.outcome(misled, features).outputs.tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert weighed.words >= 4, "ln 2 times it must be more than 2"
+    assert weighed.outcome(misled, features).outputs.tolist() == [[1, 0, 0], [1, 0, 0]]
+    assert [one.more["rank"] for one in weighed.decode(misled, features)] == [1, 1]
+    assert weighed.alone().outcome(misled, features).outputs.tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert task_from_state("rerank", weighed.state()).state() == weighed.state()
+
+    rows = [{**row, CANDIDATES: row[CANDIDATES][::-1]} for row in rows]
+    right = np.array([[0.0], [0.0], [1.0], [2.0], [0.0], [0.0], [1.0], [2.0]])
+    task, table = task_of(rows, found=True)
+    features = task.encode(table, tokenizer, 24)
+    best = task.calibrated(right, features)
+    assert best.words <= 1, "2 − 1 must be more than it times ln 3 − ln 2"
+    assert best.outcome(right, features).outputs[:, 0].tolist() == [1, 1]
+
+
+def test_passages_that_the_rows_name_have_no_place_among_words(tokenizer: Any) -> None:
+    task, table = task_of(
+        [{"query": "good", "passage": "the film", "label": 1}, {"query": "good", "passage": "here", "label": 0}]
+    )
+    features = task.encode(table, tokenizer, 24)
+    assert task.calibrated(np.array([[0.0], [1.0]]), features).words == 0
+    given = RerankTask(task.columns, words=32.0)
+    assert given.outcome(np.array([[0.0], [1.0]]), features).outputs.tolist() == [[0, 1]]
+
+
 def test_new_rows_need_no_relevance(tokenizer: Any) -> None:
     task, table = task_of(
         [{"query": "good", "passage": "the film", "label": 1}, {"query": "good", "passage": "here", "label": 0}]

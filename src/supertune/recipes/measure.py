@@ -81,6 +81,7 @@ def _held(
             outcome=task.outcome(outputs[split], features[split]),
             labelled=task.scored_rows(features[split]),
             task=task,
+            outputs=outputs[split],
         )
         for split in rows.whole
     }

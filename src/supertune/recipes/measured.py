@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class Held:
         outcome: Truth and answers of the labelled rows.
         labelled: Positions of those in ``table``.
         task: What found them: it may know what there is in other splits.
+        outputs: What the task kept of every item to answer by, float32 (items, …).
     """
 
     table: Table
@@ -33,6 +35,7 @@ class Held:
     outcome: Outcome
     labelled: NDArray[np.int64]
     task: Task
+    outputs: NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from supertune.config import TrainConfig
 from supertune.console import Console
-from supertune.contracts import Features, Outcome, Section, Task
+from supertune.contracts import Features, Outcome, Paragraph, Section, Task
 from supertune.data import Table
 from supertune.errors import UserError
 from supertune.passages import Bm25
@@ -82,7 +83,7 @@ class RerankedAnswers:
         return (f"for {lost:,} of {len(asked):,} queries what they ask for is not among what words found",)
 
     def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
-        """The order in which words alone put the same passages."""
+        """The order in which words alone put the same passages, and where they weigh in, the model alone."""
         assert isinstance(task, RerankTask)
         every = task.asked(test.features)
         passages = list(dict.fromkeys(passage for asked in every for passage in asked.passages))
@@ -95,11 +96,17 @@ class RerankedAnswers:
             last = len(passages)
             numbers = range(len(asked.passages))
             orders.append(sorted(numbers, key=lambda number: places.get(asked.passages[number], last)))
-        return {"bm25": ranking_outcome(padded(orders), [asked.relevant for asked in every])}
+        guesses = {"bm25": ranking_outcome(padded(orders), [asked.relevant for asked in every])}
+        if task.words:
+            guesses["alone"] = task.alone().outcome(test.outputs, test.features)
+        return guesses
 
     def sections(self, measured: Measurement, task: Task, *, show_text: bool, language: str) -> tuple[Section, ...]:
-        """Scores beside words alone, at which ranks, and the worst errors."""
-        return ranking_sections(measured, task, show_text=show_text, language=language)
+        """Scores beside words alone, what the order rests on, at which ranks, and the worst errors."""
+        assert isinstance(task, RerankTask)
+        results, *others = ranking_sections(measured, task, show_text=show_text, language=language)
+        rests_on = Paragraph(_RESTS_ON[language][bool(task.words)].format(weight=task.words))
+        return replace(results, blocks=(*results.blocks, rests_on)), *others
 
     def verdict(self, measured: Measurement, task: Task, train: Table, language: str) -> str:
         """How often the right passage comes first, beside words alone."""
@@ -117,6 +124,18 @@ class RerankedAnswers:
         )
 
 
+_RESTS_ON = {
+    "en": (
+        "Passages are put in the order of what the model says of them.",
+        "Passages are put in the order of what the model says of them (log-odds) minus {weight:g} times the logarithm "
+        "of the place at which words have found them; the weight was chosen on the validation rows.",
+    ),
+    "zh": (
+        "段落按模型给出的分数排序。",
+        "段落按模型给出的对数几率减去“词语检索名次的对数 × {weight:g}”排序；这一权重由验证数据选定。",
+    ),
+}
+"""What the order rests on, without and with words."""
 _USAGE = """\
 with torch.no_grad():
     scores = torch.sigmoid(model(**batch).logits[:, 0]).tolist()
