@@ -175,7 +175,7 @@ def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) ->
 def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
     """Every relative path in ``config`` that leads somewhere from ``folder``, as dotted key → absolute path."""
     named = {f"data.{key}": getattr(config.data, key) for key in ("source", "validation", "test")}
-    named["model.name"] = config.model.name
+    named["model.name"], named["task.teacher"] = config.model.name, config.task.teacher
     found: dict[str, object] = {}
     for key, value in named.items():
         if value is not None and not Path(value).is_absolute():

@@ -134,6 +134,11 @@ class TaskConfig(Section):
     negatives_per_row: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="retrieval, rerank: how many of them for each training row; null: 1, for rerank 3"
     )
+    teacher: str | None = Field(
+        None,
+        description="retrieval: a run of rerank, or the folder or hub id of a cross-encoder with one output, whose "
+        "scores of each query's passages are learned; null: none, the rows alone are learned from",
+    )
     candidates: Annotated[int, Field(ge=2, le=1000)] | None = Field(
         None, description="rerank: passages that words find for each held-out query, to be put in order; null: 20"
     )
@@ -246,13 +251,31 @@ class TrainConfig(Section):
         1, description="pieces that each batch is cut into to save memory; the result is the same"
     )
     loss: Literal[
-        "auto", "cross_entropy", "focal", "binary_cross_entropy", "mse", "mae", "huber", "in_batch", "cosent"
+        "auto",
+        "cross_entropy",
+        "focal",
+        "binary_cross_entropy",
+        "mse",
+        "mae",
+        "huber",
+        "in_batch",
+        "cosent",
+        "kl_divergence",
+        "margin_mse",
     ] = Field("auto", description="what is minimised; auto: the task's own; see docs/training.md")
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = Field(
         2.0, description="focal loss: how much less the rows count that are learned already"
     )
     huber_delta: Annotated[float, Field(gt=0)] = Field(
         0.5, description="huber loss: error from which it grows linearly, of a probability or of a standardised number"
+    )
+    teacher_temperature: Annotated[float, Field(gt=0, le=1000)] = Field(
+        1.0, description="kl_divergence, margin_mse: what the teacher's scores are divided by"
+    )
+    in_batch_weight: Annotated[float, Field(ge=0, le=1000)] = Field(
+        1.0,
+        description="kl_divergence, margin_mse: weight of telling what the teacher has scored from the other passages "
+        "of the batch, which it has not; 0: those are not looked at",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="share of the target spread out")
     class_weights: Literal["none", "balanced"] = Field(

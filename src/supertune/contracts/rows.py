@@ -91,10 +91,13 @@ class Groups:
     Attributes:
         items: int64 (groups, most): the query, a passage, further passages that are not asked for; -1 for none.
         relevance: float32 (groups,): how much the passage is what is asked for; NaN where nobody has said.
+        scores: float32 of the shape of ``items``: what a teacher says of the query and each passage, NaN where it was
+            not asked, and for the query itself; None where there is no teacher.
     """
 
     items: IntArray
     relevance: NDArray[np.float32]
+    scores: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.items)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from supertune.data.check import CHECKS, Check, CheckInput, leaked_rows, run_checks
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.ranking_columns import ranked_rows
+from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
 from supertune.data.table import BadRow, Step, Table
@@ -18,6 +19,7 @@ __all__ = [
     "CheckInput",
     "OnBadRow",
     "Progress",
+    "ScoreCache",
     "Step",
     "Table",
     "TokenCache",

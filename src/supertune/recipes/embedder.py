@@ -11,24 +11,19 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Columns, Features
 from supertune.errors import UserError
-from supertune.files import sha256_bytes
 from supertune.models import (
     default_max_length,
     load_tokenizer,
     load_with_head,
     resolve,
-    weights_digest,
 )
 from supertune.recipes.encode import after
-from supertune.recipes.saved import TASK_FILE, SavedModel, open_saved
+from supertune.recipes.saved import model_of_run, open_saved, saved_digest
 from supertune.recipes.vectors import embedding_settings
-from supertune.runs import open_run
 from supertune.tasks import EmbeddingSettings, RetrievalTask, Role, text_tokens
 from supertune.train import predict_outputs
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _BATCH = 64
@@ -113,7 +108,7 @@ def open_embedder(name: str, *, max_length: int | None = None) -> Embedder:
     Raises:
         UserError: There is no such model, the run learned another task, or the model takes fewer tokens.
     """
-    run = _model_of_run(name)
+    run = model_of_run(name)
     if run is not None:
         saved = open_saved(run)
         if not isinstance(saved.task, RetrievalTask):
@@ -123,28 +118,10 @@ def open_embedder(name: str, *, max_length: int | None = None) -> Embedder:
                 fix="name a run of --task retrieval, or a model such as minilm or e5-multilingual",
             )
         length = saved.max_length if max_length is None else max_length
-        return Embedder(name, _digest(run, saved), saved.model, saved.tokenizer, saved.task, length)
+        return Embedder(name, saved_digest(run, saved), saved.model, saved.tokenizer, saved.task, length)
     source = resolve(name)
     length = default_max_length(source) if max_length is None else max_length
     tokenizer = load_tokenizer(source, max_length=length)
     task = RetrievalTask(Columns(("query", "passage"), pair=True, answers="ranking"), embedding_settings(source))
     model = load_with_head(source, task.head(), pad_token_id=tokenizer.pad_token_id)
     return Embedder(name, source.sha256, model, tokenizer, task, length)
-
-
-def _model_of_run(name: str) -> Path | None:
-    """The folder of the model of a run, or the folder itself where it is such a model; None where it is neither."""
-    from pathlib import Path
-
-    path = Path(name).expanduser()
-    if (path / TASK_FILE).is_file():
-        return path
-    return open_run(path).require("model") if (path / "manifest.json").is_file() else None
-
-
-def _digest(folder: Path, saved: SavedModel) -> str:
-    """Of the weights; of an adapter those of its base and its own."""
-    if not saved.strategy.adapter:
-        return weights_digest(folder)
-    added = (path.read_bytes() for path in sorted(folder.glob("*.safetensors")))
-    return sha256_bytes(saved.base["sha256"].encode(), *added)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import padded_tokens, probe
 from supertune.recipes.settings import check_strategy, check_task
 from supertune.recipes.start import Start
+from supertune.recipes.teacher import unasked
 from supertune.train import Position, train
 
 _PROBED_BATCHES = 6
@@ -33,7 +34,7 @@ class Cost:
 
     Attributes:
         steps: Optimizer steps of the whole training.
-        seconds: Expected time for them, validation included.
+        seconds: Expected time for them, validation included, and for asking a teacher that there is.
         low: The same if every step were as quick as the quickest of those taken, per token.
         high: As slow as the slowest.
         peak_mb: Memory of this process at its highest, the longest batch included, in MB.
@@ -110,8 +111,10 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
     if stopping:
         console.say(f"  training would stop at the gate: {', '.join(finding.check for finding in stopping)}")
         return DryRun(start.config, sizes, report, stopping, None, rows.language.language, start.why)
-    start = probe(start, prepared.task, prepared.learned, console)
-    cost = measure_cost(start, prepared.task, prepared.learned["train"], sum(sizes.values()))
+    learned, asking = unasked(start, prepared.task, prepared.features["train"], prepared.learned)
+    start = probe(start, prepared.task, learned, console)
+    cost = measure_cost(start, prepared.task, learned["train"], sum(sizes.values()))
+    cost = replace(cost, seconds=cost.seconds + asking, low=cost.low + asking, high=cost.high + asking)
     console.say(
         f"  {cost.steps:,} steps in about {cost.seconds / 60:.1f} minutes "
         f"({cost.low / 60:.1f} to {cost.high / 60:.1f}), at most {cost.peak_mb:,} MB of memory"

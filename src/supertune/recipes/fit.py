@@ -29,6 +29,7 @@ from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_m
 from supertune.recipes.settings import check_strategy, check_task
 from supertune.recipes.start import Start, located
 from supertune.recipes.story import Story, write_story
+from supertune.recipes.teacher import taught
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
 from supertune.runs import RunStore, Status, create_run, prediction_row, sole_writer
@@ -86,7 +87,10 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
     store.write_gate(prepared.report.rows, prepared.report.findings)
     if prepared.stopping:
         raise GateError(prepared.stopping, report=str(store.path / "gate.json"))
-    task, learned = prepared.task, prepared.learned
+    task = prepared.task
+    learned, asked = taught(prepared.start, task, prepared.features["train"], prepared.learned, console)
+    if asked is not None:
+        store.update_manifest(teacher={**store.manifest["teacher"], **asked})
     clock.lap("prepare")
     unlearned = isinstance(prepared.start.strategy, ReadsLabels)
     console.heading("Labels" if unlearned else f"Training, {prepared.start.config.train.epochs} epochs")
@@ -197,6 +201,21 @@ def check_same_model(store: RunStore, start: Start) -> None:
         )
 
 
+def check_same_teacher(store: RunStore, start: Start) -> None:
+    """Check that the teacher is the one that the run began with; a new run has none yet.
+
+    Raises:
+        UserError: Its weights have changed.
+    """
+    known = store.manifest.get("teacher") or {}
+    if known and start.teacher is not None and known["sha256"] != start.teacher.sha256:
+        raise UserError(
+            "the weights of the teacher have changed since the run began",
+            where=start.teacher.name,
+            fix=f"restore them, or begin a new run: supertune train {store.path / 'config.yaml'}",
+        )
+
+
 def _finish_if_possible(store: RunStore, status: Status) -> None:
     # On a full disk even this may fail; the error that matters is the first one.
     with contextlib.suppress(UserError, OSError):
@@ -219,6 +238,7 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
     """
     check_same_data(store, rows)
     check_same_model(store, start)
+    check_same_teacher(store, start)
     # A run that goes on has its choice from its configuration, and the reason from when it began.
     known = store.manifest.get("strategy") or {}
     store.write_config(dump_config(start.config))
@@ -243,6 +263,8 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
         language={"code": rows.language.language, "share": rows.language.share},
         strategy={"name": start.strategy.name, "why": start.why or (known.get("why") or "")},
     )
+    if start.teacher is not None:
+        store.update_manifest(teacher=asdict(start.teacher))
 
 
 def note_training(store: RunStore, trained: TrainedSeeds) -> None:

@@ -14,6 +14,7 @@ from supertune.recipes.encode import encode_splits, fitted_task, gate_input, lab
 from supertune.recipes.negatives import with_negatives
 from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
+from supertune.recipes.teacher import with_teacher
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def prepare(
     console.heading("Data")
     rows = load_rows(config, data, console)
     console.heading("Model")
-    start = prepare_start(config, rows, console)
+    start = with_teacher(prepare_start(config, rows, console), rows, console)
     if not isinstance(start.strategy, LearnsBySimilarity) and rows.shares[1] < config.data.split[1]:
         # What was chosen needs validation rows after all.
         rows = load_rows(config.with_values({"strategy.name": start.strategy.name}), data, console)

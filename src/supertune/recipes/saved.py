@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from supertune.config import ModelConfig
 from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task, label_names
 from supertune.errors import SupertuneError, UserError
-from supertune.files import atomic_folder, read_json, write_json
+from supertune.files import atomic_folder, read_json, sha256_bytes, write_json
 from supertune.models import (
     ModelSource,
     TextEmbedding,
@@ -22,9 +22,11 @@ from supertune.models import (
     load_with_head,
     resolve,
     save_tokenizer,
+    weights_digest,
     write_embedding,
 )
 from supertune.recipes.start import Start
+from supertune.runs import open_run
 from supertune.strategies import STRATEGIES, build_strategy
 from supertune.tasks import TASKS, RetrievalTask, task_from_state
 from supertune.train import predict_outputs
@@ -166,6 +168,22 @@ def open_saved(folder: Path) -> SavedModel:
     model = strategy.load(opened, str(folder))
     model.train(False)
     return SavedModel(model, tokenizer, task, max_length, base, strategy)
+
+
+def model_of_run(name: str) -> Path | None:
+    """The folder of the model of a run, or the folder itself where it is such a model; None where it is neither."""
+    path = Path(name).expanduser()
+    if (path / TASK_FILE).is_file():
+        return path
+    return open_run(path).require("model") if (path / "manifest.json").is_file() else None
+
+
+def saved_digest(folder: Path, saved: SavedModel) -> str:
+    """SHA-256 of the weights; of an adapter that of its base's and its own together."""
+    if not saved.strategy.adapter:
+        return weights_digest(folder)
+    added = (path.read_bytes() for path in sorted(folder.glob("*.safetensors")))
+    return sha256_bytes(saved.base["sha256"].encode(), *added)
 
 
 def untrained(saved: SavedModel, model: ModelConfig) -> SavedModel:

@@ -17,6 +17,7 @@ _BINS = 30
 REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "model": "pre-trained model",
+        "teacher": "teacher",
         "strategy": "strategy, epochs × batch, rate, precision",
         "seeds": "seeds",
         "data": "data",
@@ -36,6 +37,7 @@ REPORT_WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "zh": {
         "model": "预训练模型",
+        "teacher": "教师模型",
         "strategy": "策略，轮数 × 批大小，学习率，精度",
         "seeds": "随机种子",
         "data": "数据",

@@ -11,7 +11,7 @@ from supertune.errors import UserError
 from supertune.recipes.kinds import kind_of
 from supertune.strategies import build_strategy
 from supertune.tasks import TASKS
-from supertune.train import RATE_FACTORS
+from supertune.train import DISTILLATION_LOSSES, RATE_FACTORS
 
 _MEANT_FOR: Mapping[str, Collection[str]] = {
     "data.separator": ("classes", "numbers", "sets"),
@@ -24,9 +24,13 @@ _MEANT_FOR: Mapping[str, Collection[str]] = {
     ),
     **dict.fromkeys(("task.negatives", "task.negatives_per_row"), ("ranking", "reranking")),
     "task.candidates": ("reranking",),
+    "task.teacher": ("ranking",),
     **dict.fromkeys(("task.unit", "task.sentences", "task.characters", "task.blocking"), ("texts",)),
 }
 """Setting → the kinds of answers for which it means something, where that is not every kind."""
+
+TAUGHT_LOSS = "kl_divergence"
+"""What ``train.loss=auto`` stands for with a teacher; decision 0023 says why."""
 
 _OF_TOKENS = (
     "answers for a text as a whole, and {task} for each of its tokens",
@@ -65,6 +69,38 @@ def check_task(config: Config) -> None:
         raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")
     if kind in ("spans", "texts") and config.data.pair:
         raise UserError(f"{config.task.name} reads one text", where="data.pair", fix="leave it out")
+
+    _check_teacher(config)
+
+
+def _check_teacher(config: Config) -> None:
+    """Check that a teacher and a loss of its scores come together.
+
+    Raises:
+        UserError: One is there without the other, or the loss would be told what it cannot use.
+    """
+    loss, teacher = config.train.loss, config.task.teacher
+    taught = ", ".join(DISTILLATION_LOSSES)
+    if teacher is None and loss in DISTILLATION_LOSSES and config.task.name == "retrieval":
+        raise UserError(
+            f"{loss!r} learns what a teacher says, and none is named",
+            where="train.loss",
+            fix="--set task.teacher=RUN with a run of --task rerank, or the folder or hub id of a cross-encoder",
+        )
+    if teacher is None:
+        return
+    if loss not in ("auto", *DISTILLATION_LOSSES):
+        raise UserError(
+            f"{loss!r} learns from the rows alone, and would never ask the teacher",
+            where="train.loss",
+            fix=f"use auto or one of {taught}, or leave out task.teacher",
+        )
+    if config.task.symmetric:
+        raise UserError(
+            "a teacher says which passage a query asks for, and not which query a passage answers",
+            where="task.symmetric",
+            fix="leave it out, or leave out task.teacher",
+        )
 
 
 def check_strategy(config: Config) -> None:

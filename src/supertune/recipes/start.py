@@ -25,7 +25,7 @@ from supertune.models import (
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
-from supertune.recipes.settings import check_fits, chosen_strategy, default_rate, strategy_values
+from supertune.recipes.settings import TAUGHT_LOSS, check_fits, chosen_strategy, default_rate, strategy_values
 from supertune.recipes.vectors import task_settings
 from supertune.strategies import looks_back_only
 from supertune.tasks import TASKS
@@ -41,6 +41,23 @@ USUAL_EPOCHS = 3
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """A model whose scores are learned.
+
+    Attributes:
+        name: What it is called: a run, a folder or a hub id.
+        sha256: Digest of its weights.
+        license: SPDX-like identifier, or ``unknown``.
+        provenance: One sentence: what it is and where it came from.
+    """
+
+    name: str
+    sha256: str
+    license: str
+    provenance: str
+
+
+@dataclass(frozen=True)
 class Start:
     """What training starts from, with nothing left open.
 
@@ -53,6 +70,7 @@ class Start:
         device: Where to compute.
         precision: Number type of the matrix products while training.
         why: Why this strategy, where the choice was left to supertune; else empty.
+        teacher: Whose scores are learned; None where the rows alone are learned from.
     """
 
     config: Config
@@ -63,6 +81,7 @@ class Start:
     device: torch.device
     precision: Precision
     why: str = ""
+    teacher: Teacher | None = None
 
 
 def find_model(config: Config, language: str) -> ModelSource:
@@ -270,7 +289,7 @@ def settle(
     elif train.epochs == "auto":
         values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size, strategy.passes)
     if train.loss == "auto":
-        values["train.loss"] = kind_of(config.task.name).loss
+        values["train.loss"] = TAUGHT_LOSS if config.task.teacher is not None else kind_of(config.task.name).loss
     if train.learning_rate == "auto":
         values["train.learning_rate"] = default_rate(strategy, train.optimizer)
     return Start(located(config.with_values(values)), source, tokenizer, max_length, strategy, device, precision)

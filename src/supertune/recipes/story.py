@@ -15,7 +15,7 @@ from supertune.recipes.measured import Measurement
 from supertune.recipes.results import named_baselines
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.sections import REPORT_WORDS, training_section
-from supertune.recipes.start import Start
+from supertune.recipes.start import Start, Teacher
 from supertune.recipes.train_seeds import TrainedSeeds
 from supertune.runs import ModelCard, Report, RunStore, model_card, render_report
 
@@ -96,6 +96,8 @@ def given_facts(start: Start, rows: LoadedRows, manifest: Mapping[str, Any], lan
     """What is used, as far as it is known before training begins."""
     words, config = REPORT_WORDS[language], start.config
     facts = {words["model"]: start.source.provenance}
+    if start.teacher is not None:
+        facts[words["teacher"]] = f"{start.teacher.name}, SHA-256 {start.teacher.sha256[:16]}"
     train, threads = config.train, words["threads"].format(count=config.train.threads)
     facts[words["strategy"]] = (
         f"{config.strategy.name}, {train.epochs} × {train.batch_size}, "
@@ -138,7 +140,7 @@ def _card(story: Story, said: str) -> ModelCard:
     source, config = story.start.source, story.start.config
     described = story.kind.described(story.task)
     train = config.train.model_dump()
-    untrained = isinstance(story.start.strategy, ReadsLabels)
+    untrained, teacher = isinstance(story.start.strategy, ReadsLabels), story.start.teacher
     learned = f"fine-tuned on {len(story.rows.splits['train']):,} texts"
     made = "as it was pre-trained, told what the labels mean" if untrained else learned
     return ModelCard(
@@ -156,6 +158,7 @@ def _card(story: Story, said: str) -> ModelCard:
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
         provenance={"model": source.provenance, "sha256": source.sha256, "licence": source.license},
+        teacher={} if teacher is None else _teacher_facts(teacher),
         baselines=named_baselines(story.measured, "en"),
         labels=described.labels,
         data=_data_facts(story.rows),
@@ -170,6 +173,10 @@ def _card(story: Story, said: str) -> ModelCard:
         settings={key: str(value) for key, value in train.items()},
         versions=dict(story.store.manifest["versions"]),
     )
+
+
+def _teacher_facts(teacher: Teacher) -> dict[str, str]:
+    return {"name": teacher.name, "model": teacher.provenance, "sha256": teacher.sha256, "licence": teacher.license}
 
 
 def _data_facts(rows: LoadedRows) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class ModelCard:
         license: SPDX id in lower case, as the hub writes it; None when the base model's is not known.
         base_model: Name or hub id of what it was fine-tuned from.
         provenance: What is known of the base model: source, revision, SHA-256, licence.
+        teacher: What is known of the model whose scores it learned, its ``name`` first; empty where there was none.
         split: The split it was measured on.
         scores: Metric → score on that split.
         baselines: Baseline → metric → score on the same rows.
@@ -73,6 +74,7 @@ class ModelCard:
     languages: tuple[str, ...] = ()
     license: str | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    teacher: Mapping[str, str] = field(default_factory=dict)
     baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
 from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
 from supertune.tasks.tagging import TaggingTask
 from supertune.tasks.thresholds import Cut, chosen_cut
-from supertune.tasks.tokenise import joined, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
+from supertune.tasks.tokenise import joined, pair_tokens, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
 
 
 class TaskKind(Protocol):
@@ -77,6 +77,7 @@ __all__ = [
     "label_text",
     "nearest",
     "padded",
+    "pair_tokens",
     "parts_pairs",
     "task_from_state",
     "text_tokens",

@@ -20,10 +20,12 @@ from supertune.train.learner import Batch, Descent, Learner, Objective, Regulari
 from supertune.train.loop import Plan, Position, consume, predict_outputs, train
 from supertune.train.losses import (
     CLASS_LOSSES,
+    DISTILLATION_LOSSES,
     NUMBER_LOSSES,
     RANKING_LOSSES,
     SET_LOSSES,
     TAG_LOSSES,
+    DistillationSettings,
     LossSettings,
     balanced_weights,
     by_similarity,
@@ -60,6 +62,7 @@ from supertune.train.trackers import TrackedRun, Tracking, check_trackers
 __all__ = [
     "BITS",
     "CLASS_LOSSES",
+    "DISTILLATION_LOSSES",
     "NUMBER_LOSSES",
     "OPTIMIZERS",
     "RANKING_LOSSES",
@@ -72,6 +75,7 @@ __all__ = [
     "CheckpointWriter",
     "Coupled",
     "Descent",
+    "DistillationSettings",
     "FrozenLayers",
     "Learner",
     "LossSettings",

@@ -33,7 +33,13 @@ from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.results import beside_baselines, quotes_of, without_leaked
 from supertune.relevance import ranking_outcome
 from supertune.tasks import RetrievalTask
-from supertune.train import RANKING_LOSSES, in_batch_both_ways, squared_difference
+from supertune.train import (
+    DISTILLATION_LOSSES,
+    RANKING_LOSSES,
+    DistillationSettings,
+    in_batch_both_ways,
+    squared_difference,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -93,11 +99,10 @@ class RankedAnswers:
         Raises:
             UserError: Such a loss, weights of classes, or a regulariser that draws a batch anew.
         """
-        if train.loss not in ("auto", *RANKING_LOSSES):
+        known = ("auto", *RANKING_LOSSES, *DISTILLATION_LOSSES)
+        if train.loss not in known:
             raise UserError(
-                f"{train.loss!r} means nothing for rankings",
-                where="train.loss",
-                fix=f"use auto or one of {', '.join(RANKING_LOSSES)}",
+                f"{train.loss!r} means nothing for rankings", where="train.loss", fix=f"use one of {', '.join(known)}"
             )
         for key in ("class_weights", "label_smoothing", "r_drop", "adversarial", "mixout"):
             if getattr(train, key) != getattr(TrainConfig(), key):
@@ -111,7 +116,10 @@ class RankedAnswers:
         """How many passages there are is not known yet."""
 
     def criterion(self, task: Task, train: TrainConfig, rows: Table) -> Criterion:
-        """In-batch negatives, in both directions where the order of the two means nothing; or CoSENT."""
+        """In-batch negatives, in both directions where the order means nothing; CoSENT; what a teacher says."""
+        if train.loss in DISTILLATION_LOSSES:
+            settings = DistillationSettings(train.teacher_temperature, train.in_batch_weight)
+            return DISTILLATION_LOSSES[train.loss](settings)
         if train.loss == "in_batch" and task.columns.symmetric:
             return in_batch_both_ways
         return RANKING_LOSSES[train.loss]
