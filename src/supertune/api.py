@@ -214,20 +214,30 @@ def index(
     return open_index(out)
 
 
-def open_index(folder: str | Path, *, model: str | None = None, verify: bool = True) -> OpenIndex:
+def open_index(
+    folder: str | Path,
+    *,
+    model: str | None = None,
+    reranker: str | None = None,
+    depth: int = 50,
+    verify: bool = True,
+) -> OpenIndex:
     """Open an index that `index` made.
 
     Args:
         folder: Where it is.
         model: Where its model is now, if not under the name it had.
+        reranker: A run of the task ``rerank``, or a cross-encoder with one output (folder or hub id), that reads the
+            best passages together with the query and puts them in order.
+        depth: How many of them it reads for each text.
         verify: Compare every file with its SHA-256 first.
 
     Raises:
-        UserError: There is no index, or files of it are missing or damaged.
+        UserError: There is no index, files of it are missing or damaged, or the reranker cannot be opened.
     """
     from supertune.recipes.retrieve import open_index as open_folder
 
-    return open_folder(Path(folder), model=model, verify=verify)
+    return open_folder(Path(folder), model=model, reranker=reranker, depth=depth, verify=verify)
 
 
 def retrieve(
@@ -237,6 +247,8 @@ def retrieve(
     count: int = 10,
     method: Method | None = None,
     model: str | None = None,
+    reranker: str | None = None,
+    depth: int = 50,
 ) -> list[list[dict[str, Any]]]:
     """The rows that texts find in an index; ``supertune retrieve``. `open_index` keeps it open for further texts.
 
@@ -246,6 +258,8 @@ def retrieve(
         count: How many rows to find for each.
         method: ``exact``, ``approximate``, ``bm25`` or ``hybrid``; None: as the index was made for.
         model: Where its model is now, if not under the name it had.
+        reranker: See `open_index`.
+        depth: See `open_index`.
 
     Returns:
         For each text the rows found, the best first; see `OpenIndex.search`.
@@ -254,7 +268,8 @@ def retrieve(
         UserError: The index, the model or the method cannot be used.
     """
     given = [texts] if isinstance(texts, str) else list(texts)
-    return open_index(folder, model=model).search(given, count, method=method)
+    opened = open_index(folder, model=model, reranker=reranker, depth=depth)
+    return opened.search(given, count, method=method)
 
 
 def check(

@@ -26,6 +26,13 @@ def retrieve(
             help="How to search; default: approximate where the index was made for it, else exact.",
         ),
     ] = None,
+    reranker: Annotated[
+        str | None,
+        typer.Option("--reranker", metavar="RUN|MODEL", help="Reads the best of them and puts them in order."),
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option("--depth", min=1, help="How many of them the reranker reads; default 50.")
+    ] = None,
     text: options.Text = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Where the model is now, if not under the name it had.")
@@ -38,15 +45,19 @@ def retrieve(
     """Find the texts of an index that answer a text, or each row of a file."""
     from supertune.cli.answers import check_asked, decoded_lines, give
     from supertune.console import Console, print_json
+    from supertune.errors import UserError
     from supertune.recipes.predict import refuse_existing
+    from supertune.recipes.reorder import USUAL_DEPTH
     from supertune.recipes.retrieve import check_method, open_index, readable_results, retrieve_file, retrieve_texts
 
     check_asked(texts, file, example=f'supertune retrieve {index} "a text"')
     refuse_existing(out)
     chosen = check_method(method)
+    if depth is not None and reranker is None:
+        raise UserError("nothing would read them", where="--depth", fix="name a model with --reranker, or leave it out")
     console = Console(quiet=quiet)
-    opened = open_index(index, model=model)
-    about = {"index": str(index), "method": chosen or opened.method}
+    opened = open_index(index, model=model, reranker=reranker, depth=depth or USUAL_DEPTH, where="--reranker")
+    about = {"index": str(index), "method": chosen or opened.method, "reranker": reranker}
     if file is not None:
         rows = retrieve_file(
             opened,

@@ -129,4 +129,4 @@ def _check_one_score(source: ModelSource) -> None:
         what = f"is {made[0]}, which" if made else "does not say that it"
         raise UserError(f"{what} gives a pair of texts no score", where=source.name)
     if config.num_labels != 1:
-        raise UserError(f"gives a pair {config.num_labels} numbers, and a teacher gives one", where=source.name)
+        raise UserError(f"gives a pair {config.num_labels} numbers, and one is needed", where=source.name)

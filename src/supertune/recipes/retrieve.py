@@ -16,12 +16,14 @@ from supertune.language import join_fields, shorten
 from supertune.passages import NOTHING, Found, PassageIndex, fused, open_folder
 from supertune.recipes.embedder import Embedder, open_embedder
 from supertune.recipes.passages import making_of
+from supertune.recipes.reorder import USUAL_DEPTH, Reranker, open_reranker
 from supertune.runs import free_name, json_value
 
 Method = Literal["exact", "approximate", "bm25", "hybrid"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-_BATCH = 256
+_BATCH, _BATCH_READ = 256, 8
+"""Queries searched at once, and where a model reads what they have found."""
 _FUSED = 100
 """Passages of each ranking that a hybrid search looks at, or as many as are wanted if that is more."""
 
@@ -36,10 +38,12 @@ class OpenIndex:
     Attributes:
         index: What is searched.
         model: The model to use, if not found under the name it had; None: that name.
+        reranker: What puts the best of what is found in a better order; None: nothing does.
     """
 
     index: PassageIndex
     model: str | None = None
+    reranker: Reranker | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -86,7 +90,8 @@ class OpenIndex:
         Returns:
             For each text ``{"rank", "score", "row", "text", "start", "end", "columns"}`` per row found: its 0-based
             number in the data, the passage that was found, which characters of the row's text it is, and all of the
-            row's columns. The score is a cosine, a BM25 score, or a sum of reciprocal ranks.
+            row's columns. The score is a cosine, a BM25 score, or a sum of reciprocal ranks; with a reranker what that
+            orders by.
 
         Raises:
             UserError: There is no such method, the model is not here, or files of the index are damaged.
@@ -96,15 +101,22 @@ class OpenIndex:
         if count < 1:
             raise UserError(f"{count} results cannot be found", where="count", fix="ask for 1 or more")
         results = []
-        for start in range(0, len(texts), _BATCH):
-            results += self._search(texts[start : start + _BATCH], count, method)
+        for start in range(0, len(texts), self.batch):
+            results += self._search(texts[start : start + self.batch], count, method)
         return results
+
+    @property
+    def batch(self) -> int:
+        """Queries that are searched at once."""
+        return _BATCH if self.reranker is None else _BATCH_READ
 
     def _search(self, texts: Sequence[str], count: int, method: Method) -> list[list[dict[str, Any]]]:
         vectors = None if method == "bm25" else self.embedder.encode(texts, "query")
-        wanted = min(count, len(self))
+        wanted = min(count if self.reranker is None else max(count, self.reranker.depth), len(self))
         while True:
             found = self._found(texts, vectors, wanted, method)
+            if self.reranker is not None:
+                found = self.reranker.reordered(texts, found, self._text)
             best = [self._by_row(found, query, count) for query in range(len(texts))]
             # Of several windows of a row the best one counts, so more windows than rows may be needed.
             short = [query for query, rows in enumerate(best) if len(rows) < count and found.ids[query, -1] != NOTHING]
@@ -132,33 +144,53 @@ class OpenIndex:
             best.setdefault(int(self.index.spans[passage, 0]), (passage, score))
         return list(best.values())
 
-    def _told(self, rank: int, passage: int, score: float) -> dict[str, Any]:
+    def _row(self, passage: int) -> tuple[dict[str, Any], str]:
+        """The columns of a passage's row, and what of its text the passage is."""
         position, start, end = self.index.spans[passage].tolist()
         columns = self.index.rows.row(position)
-        text = join_fields([columns[name] for name in self.index.manifest["data"]["text"]])
+        return columns, join_fields([columns[name] for name in self.index.manifest["data"]["text"]])[start:end]
+
+    def _text(self, passage: int) -> str:
+        return self._row(passage)[1]
+
+    def _told(self, rank: int, passage: int, score: float) -> dict[str, Any]:
+        position, start, end = self.index.spans[passage].tolist()
+        columns, text = self._row(passage)
         return {
             "rank": rank,
             "score": score,
             "row": int(self.index.row_ids[position]),
-            "text": text[start:end],
+            "text": text,
             "start": start,
             "end": end,
             "columns": {name: json_value(value) for name, value in columns.items()},
         }
 
 
-def open_index(index: Path, *, model: str | None = None, verify: bool = True) -> OpenIndex:
+def open_index(
+    index: Path,
+    *,
+    model: str | None = None,
+    reranker: str | None = None,
+    depth: int = USUAL_DEPTH,
+    verify: bool = True,
+    where: str = "reranker",
+) -> OpenIndex:
     """Open an index; the model is opened with the first text.
 
     Args:
         index: The folder that ``supertune index`` made.
         model: Where the model is now, if not under the name it had; it must have the same weights.
+        reranker: See `open_reranker`; None: what is found stays in its order.
+        depth: Passages that it reads for each text.
         verify: Compare every file with its SHA-256 first.
+        where: What names the reranker, for messages.
 
     Raises:
-        UserError: There is no index, or files of it are missing or damaged.
+        UserError: There is no index, files of it are missing or damaged, or the reranker cannot be opened.
     """
-    return OpenIndex(open_folder(index, verify=verify), model)
+    opened = open_folder(index, verify=verify)
+    return OpenIndex(opened, model, open_reranker(reranker, depth, where=where) if reranker is not None else None)
 
 
 def retrieve_file(
@@ -197,7 +229,7 @@ def retrieve_file(
         console.say(f"  {announcement}")
     with console.progress("searching", len(table)) as bar:
         done = 0
-        for batch in table.batches(_BATCH):
+        for batch in table.batches(index.batch):
             rows = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
             queries = [join_fields([row[name] for name in columns.text]) for row in rows]
             for row, results in zip(rows, index.search(queries, count, method=method), strict=True):
@@ -218,7 +250,7 @@ def retrieve_texts(
         UserError: See `OpenIndex.search`.
     """
     coming = iter(texts)
-    while batch := list(islice(coming, _BATCH)):
+    while batch := list(islice(coming, index.batch)):
         for query, results in zip(batch, index.search(batch, count, method=method), strict=True):
             yield {"query": query, "results": results}
 
