@@ -56,7 +56,7 @@ def test_a_good_model_is_described_in_numbers():
     assert "+1.9 and +6.3" in said
     assert "luck alone would rarely" in said
     assert "“refund”, with an F1 of 60 % (40 to 77 %) on 30 test rows." in said
-    assert "2.0 points away" in said
+    assert "2.0 points (0.0 to 4.0) away" in said
     assert said.endswith("more labelled rows for “refund” (there are 240 training rows of it now).")
 
 
@@ -82,7 +82,11 @@ def test_chinese_says_the_same_numbers():
         ({"difference": (0.02, -0.01, 0.05)}, "until more test rows show", "更多测试数据证明"),
         ({"difference": (0.001, -0.004, 0.006)}, "use TF-IDF, which is within 1 point", "差距不到 1 个百分点"),
         ({"accuracy": (0.8, 0.6, 0.9), "n": 20}, "more test rows, because with 20 rows", "增加测试数据"),
-        ({"scores": {"f1/refund": scored(0.85, 0.7, 0.9)}}, "like the ones answered wrongly", "与答错的文本类似"),
+        (
+            {"scores": {"f1/refund": scored(0.85, 0.7, 0.9)}},
+            "look at the worst errors in the report first",
+            "先查看报告中最严重的错误",
+        ),
     ],
     ids=["worse", "unproven", "as good", "tiny", "even"],
 )

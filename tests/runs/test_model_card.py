@@ -109,6 +109,16 @@ def test_scores_stand_beside_baselines_with_their_warnings():
     assert len(tables) == 2
 
 
+def test_it_does_not_say_that_nothing_was_chosen_on_validation_rows():
+    text = model_card(CARD)
+    assert "Measured once, on the test rows, which nothing was chosen on." in text
+    validation = model_card(replace(CARD, split="validation"))
+    assert "Measured on the validation rows, which also help to choose the model: there are no test rows" in validation
+    assert "nothing was chosen on" not in validation
+    tables = [[token for token in tokens(one) if token.type == "table_open"] for one in (text, validation)]
+    assert len(tables[0]) == len(tables[1]) == 2
+
+
 def test_it_says_what_was_found_and_what_was_not_measured():
     seen = visible(model_card(CARD))
     assert "error, leakage (test): 12 rows of <test>" in seen

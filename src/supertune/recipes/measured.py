@@ -48,7 +48,7 @@ class Measurement:
             ``test_<baseline>`` for each baseline.
         undefined: Metric → why it has no value on the test split.
         baselines: Baseline → metric → score on the test split.
-        difference: How much better than TF-IDF the model is in the primary metric, paired.
+        difference: How much better than its kind's rival the model is in the primary metric, paired.
     """
 
     held: Mapping[str, Held]

@@ -10,7 +10,7 @@ from supertune.evaluate.numbers.pictures import (
     largest_errors,
     truth_and_answers,
 )
-from supertune.evaluate.numbers.words import verdict_on_numbers
+from supertune.evaluate.numbers.verdict import verdict_on_numbers
 
 __all__ = [
     "MeanBaseline",

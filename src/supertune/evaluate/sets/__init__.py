@@ -13,7 +13,7 @@ from supertune.evaluate.sets.metrics import (
     subset_accuracy,
 )
 from supertune.evaluate.sets.pictures import label_mistakes, labels_per_row, labels_together, worst_sets
-from supertune.evaluate.sets.words import verdict_on_sets
+from supertune.evaluate.sets.verdict import verdict_on_sets
 
 __all__ = [
     "LabelShares",

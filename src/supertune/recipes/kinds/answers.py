@@ -181,6 +181,7 @@ class TextAnswers:
             measured.final.outcome,
             task.primary_metric,
             language=language,
+            split=measured.final_split,
         )
 
     def described(self, task: Task) -> Described:

@@ -186,6 +186,7 @@ class ClassAnswers:
             test_counts={name: counts[name] for name in outcome.labels},
             train_counts=dict(zip(known.label_names, known.label_counts(train), strict=True)),
             language=language,
+            split=measured.final_split,
         )
 
     def described(self, task: Task) -> Described:

@@ -174,7 +174,12 @@ class NumberAnswers:
         """How far off it is, beside its baselines, and what it explains."""
         scores = measured.scores[measured.final_split]
         return verdict_on_numbers(
-            scores, measured.baselines, measured.difference, measured.final.outcome.labels, language=language
+            scores,
+            measured.baselines,
+            measured.difference,
+            measured.final.outcome.labels,
+            language=language,
+            split=measured.final_split,
         )
 
     def described(self, task: Task) -> Described:

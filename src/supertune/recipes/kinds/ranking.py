@@ -190,7 +190,9 @@ def ranking_sections(measured: Measurement, task: Task, *, show_text: bool, lang
 def ranking_verdict(measured: Measurement, rival: str, language: str) -> str:
     """How often the right passage comes first, in plain words."""
     scores = measured.scores[measured.final_split]
-    return verdict_on_rankings(scores, measured.baselines, measured.difference, rival=rival, language=language)
+    return verdict_on_rankings(
+        scores, measured.baselines, measured.difference, rival=rival, language=language, split=measured.final_split
+    )
 
 
 def first_ranks(outcome: Outcome) -> IntArray:

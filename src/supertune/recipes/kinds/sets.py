@@ -191,6 +191,7 @@ class SetAnswers:
             test_counts=dict(zip(outcome.labels, outcome.targets.sum(axis=0).tolist(), strict=True)),
             train_counts=dict(zip(outcome.labels, learned.tolist(), strict=True)),
             language=language,
+            split=measured.final_split,
         )
 
     def described(self, task: Task) -> Described:

@@ -161,6 +161,7 @@ class SpanAnswers:
             train_counts=dict(zip(outcome.labels, learned.tolist(), strict=True)),
             new=(found, sum(map(len, new.targets))),
             language=language,
+            split=measured.final_split,
         )
 
     def described(self, task: Task) -> Described:

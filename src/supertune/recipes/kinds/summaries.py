@@ -245,7 +245,11 @@ class SummaryAnswers:
     def verdict(self, measured: Measurement, task: Task, train: Table, language: str) -> str:
         """How near extracts come to summaries, beside the first sentences and what is within reach."""
         return verdict_on_summaries(
-            measured.scores[measured.final_split], measured.baselines, measured.difference, language=language
+            measured.scores[measured.final_split],
+            measured.baselines,
+            measured.difference,
+            language=language,
+            split=measured.final_split,
         )
 
     def described(self, task: Task) -> Described:
