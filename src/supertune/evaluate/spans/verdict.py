@@ -76,7 +76,7 @@ def verdict_on_spans(
     dictionary = baselines.get("dictionary", {}).get("f1_micro")
     weakest = weakest_label(scores, test_counts, fewest=_FEW_ENTITIES, gap=_WEAK_GAP)
     said = [
-        *(tell(name, **{name: scaled(score, 100), "n": score.n}) for name, score in shares.items()),
+        *(tell(name, n=score.n, **{name: scaled(score, 100)}) for name, score in shares.items()),
         "" if shares else tell("nothing"),
         tell("beside", dictionary=dictionary.value) if dictionary else "",
         tell.compared(difference),
