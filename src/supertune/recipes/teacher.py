@@ -51,8 +51,9 @@ def _names_several(rows: LoadedRows) -> bool:
     """Whether some training rows name two passages for the same query."""
     known: dict[str, str] = {}
     for ranked in ranked_rows(rows.splits["train"], rows.columns):
-        passages = {ranked.passage, *ranked.negatives, known.setdefault(ranked.query, ranked.passage)}
-        if ranked.relevance is not None and len(passages) > 1:
+        if ranked.relevance is None:
+            continue
+        if len({ranked.passage, *ranked.negatives, known.setdefault(ranked.query, ranked.passage)}) > 1:
             return True
     return False
 
