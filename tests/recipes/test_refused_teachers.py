@@ -33,7 +33,7 @@ def refused(rows: Any, encoder: Path, out: Path, said: str, **settings: Any) -> 
         ("headless", "weights of the model are missing"),
         ("pickled", "a pickle file"),
         ("student", "learned retrieval, and does not score pairs"),
-        ("unfinished", "model"),
+        ("unfinished", "has no model"),
         ("numberless", "pairs no number"),
     ],
 )
@@ -54,8 +54,7 @@ def test_teachers_that_cannot_teach_are_refused(
     if teacher_of == "two":
         write_teacher(tiny_encoder, folder, outputs=2)
     elif teacher_of == "unfinished":
-        folder.mkdir()
-        shutil.copy(workshop / "order/manifest.json", folder / "manifest.json")
+        shutil.copytree(workshop / "order", folder, ignore=shutil.ignore_patterns("model"))
     elif teacher_of in ("headless", "pickled", "numberless"):
         shutil.copytree(teacher, folder)
         state = load_file(folder / "model.safetensors")
@@ -79,7 +78,7 @@ def test_nothing_to_compare_is_refused(teacher: Path, tiny_encoder: Path, tmp_pa
     refused(pairs(40), tiny_encoder, tmp_path / "run", said, **{"task.teacher": str(teacher), "task.negatives": "none"})
     # Words find nothing else where all ask for the same.
     same = [{"query": f"good {row}", "passage": "the film is good"} for row in range(30)]
-    allowed = {"data.allow": ["leakage", "near-duplicates", "exact-duplicates"], "data.split": [1.0, 0.0, 0.0]}
+    allowed = {"data.allow": ["leakage", "exact-duplicates"], "data.split": [1.0, 0.0, 0.0]}
     refused(same, tiny_encoder, tmp_path / "run", said, **{"task.teacher": str(teacher), **HARD, **allowed})
 
 
