@@ -182,7 +182,7 @@ def _pairs(groups: Groups) -> tuple[IntArray, IntArray, IntArray]:
     rows, columns = np.nonzero(there)
     every = np.stack([groups.items[rows, 0], groups.items[rows, columns]], axis=1)
     _, first, inverse = np.unique(every, axis=0, return_index=True, return_inverse=True)
-    # In the order in which they come up, so that more rows leave what was kept of the first ones as it is.
+    # In the order in which they come up.
     order = np.argsort(first)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
