@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-.PHONY: bench-labels bench-qa bench-retrieval bench-index bench-summaries bench-tagging
+.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -63,6 +63,9 @@ bench-labels: $(VENV)/installed-dev
 
 bench-qa: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/questions.py
+
+bench-distillation: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/distillation.py
 
 bench-retrieval: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/retrieval.py

@@ -30,6 +30,7 @@ MOST_TOKENS = 512
 _BATCH = 64
 """Pairs computed at once. Never another number: scores differ with it in their last digits."""
 _ABOUT_THE_FILE = ("_name_or_path", "transformers_version", "dtype")
+_NAME_ONE = "name a run of --task rerank, or the folder or hub id of a cross-encoder with one output (safetensors)"
 _HEAD = "ForSequenceClassification"
 
 
@@ -87,20 +88,23 @@ def open_cross_encoder(name: str, *, where: str) -> CrossEncoder:
     Raises:
         UserError: There is no such model, it cannot be opened, or it does not give a pair one score.
     """
+    helpful = None
     try:
         folder = model_of_run(name)
-        return _of_run(name, folder) if folder is not None else _of_folder(name)
+        if folder is not None:
+            return _of_run(name, folder)
+        # What helps with a model that is to be trained, another one or a permission, does not help here.
+        helpful = _NAME_ONE
+        return _of_folder(name)
     except UserError as error:
-        # What helps with a model that is to be trained, another one or a permission, may not help here.
-        at = where if error.where in (None, name) else f"{where}, {error.where}"
-        fix = "name a run of --task rerank, or the folder or hub id of a cross-encoder with one output (safetensors)"
-        raise UserError(error.what if error.where is None else f"{name}: {error.what}", where=at, fix=fix) from error
+        at = ", ".join(dict.fromkeys(part for part in (where, name, error.where) if part))
+        raise UserError(error.what, where=at, fix=helpful or error.fix or _NAME_ONE) from error
 
 
 def _of_run(name: str, folder: Path) -> CrossEncoder:
     saved = open_saved(folder)
     if not isinstance(saved.task, RerankTask):
-        raise UserError(f"learned {saved.task.name}, and does not score pairs of a query and a passage", where=name)
+        raise UserError(f"learned {saved.task.name}, and does not score pairs of a query and a passage")
     told = Teacher(name, saved_digest(folder, saved), saved.base.get("license", "unknown"), f"The reranker of {name}.")
     return CrossEncoder(told, saved.model, saved.tokenizer, saved.task, saved.max_length)
 
@@ -127,6 +131,6 @@ def _check_one_score(source: ModelSource) -> None:
     made = config.architectures or []
     if not any(name.endswith(_HEAD) for name in made):
         what = f"is {made[0]}, which" if made else "does not say that it"
-        raise UserError(f"{what} gives a pair of texts no score", where=source.name)
+        raise UserError(f"{what} gives a pair of texts no score")
     if config.num_labels != 1:
-        raise UserError(f"gives a pair {config.num_labels} numbers, and one is needed", where=source.name)
+        raise UserError(f"gives a pair {config.num_labels} numbers, and one is needed")

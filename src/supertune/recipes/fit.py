@@ -90,7 +90,7 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
     task = prepared.task
     learned, asked = taught(prepared.start, task, prepared.features["train"], prepared.learned, console)
     if asked is not None:
-        store.update_manifest(teacher={**store.manifest["teacher"], **asked})
+        store.update_manifest(teacher=asked)
     clock.lap("prepare")
     unlearned = isinstance(prepared.start.strategy, ReadsLabels)
     console.heading("Labels" if unlearned else f"Training, {prepared.start.config.train.epochs} epochs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 
 from supertune.console import Console
 from supertune.contracts import Features, Groups, IntArray, Task
-from supertune.data import ScoreCache
+from supertune.data import ScoreCache, ranked_rows
 from supertune.errors import UserError
-from supertune.recipes.candidates import names_others
 from supertune.recipes.cross_encoder import CrossEncoder, open_cross_encoder
 from supertune.recipes.encode import after
 from supertune.recipes.rows import LoadedRows
@@ -39,17 +39,28 @@ def with_teacher(start: Start, rows: LoadedRows, console: Console) -> Start:
     config = start.config
     if config.task.teacher is None:
         return start
-    nothing = config.task.negatives in (None, "none")
-    if nothing and not names_others(rows.columns, rows.splits["train"]):
+    if config.task.negatives in (None, "none") and not _names_several(rows):
         raise _nothing_to_compare()
     about = open_cross_encoder(config.task.teacher, where=_KEY).about
+    gc.collect()
     console.say(f"  teacher {about.name}: {about.provenance}")
     return replace(start, teacher=about)
 
 
+def _names_several(rows: LoadedRows) -> bool:
+    """Whether some training rows name two passages for the same query."""
+    known: dict[str, str] = {}
+    for ranked in ranked_rows(rows.splits["train"], rows.columns):
+        if ranked.relevance is None:
+            continue
+        if len({ranked.passage, *ranked.negatives, known.setdefault(ranked.query, ranked.passage)}) > 1:
+            return True
+    return False
+
+
 def _nothing_to_compare() -> UserError:
     return UserError(
-        "every query stands beside one passage alone, so that a teacher has nothing to compare",
+        "no query stands beside two passages, so that a teacher has nothing to compare",
         where=_KEY,
         fix="--set task.negatives=bm25 --set task.negatives_per_row=7, or name passages that are not asked for",
     )
@@ -70,7 +81,7 @@ def taught(
         console: Where to show progress.
 
     Returns:
-        The latter with scores; for the manifest ``pairs``, ``compared`` (queries with at least two scored passages) and
+        The latter with scores; for the manifest ``pairs``, ``compared`` (queries with something to compare) and
         ``agreement`` (share of these for which what scores highest is what the rows say that they ask for).
 
     Raises:
@@ -81,25 +92,29 @@ def taught(
         return learned, None
     assert isinstance(task, RetrievalTask)
     queries, passages, places = _pairs(groups)
-    counts = np.bincount(queries)
-    alone, asking = int((counts == 1).sum()), int((counts > 0).sum())
-    if alone == asking:
+    together = _together(groups, queries, passages)
+    compared = _compared(queries, together, margins=start.config.train.loss == "margin_mse")
+    asking, some = len(np.unique(queries)), len(compared)
+    if not some:
         raise _nothing_to_compare()
-    if alone:
+    if some < asking:
         console.warn(
-            f"{alone:,} of {asking:,} queries stand beside one passage alone: the teacher has nothing to compare there"
+            f"{asking - some:,} of {asking:,} queries stand beside nothing that the teacher could compare: there the "
+            "student learns from the rows alone"
         )
     named = _texts(task, whole, queries, passages)
     scores = _asked(start, named, console)
+    # A model and what hangs on it hold each other: without this it would stay beside the one that is trained.
+    gc.collect()
     table = np.full(groups.items.shape, np.nan, np.float32)
     table[places >= 0] = scores[places[places >= 0]]
-    agreement = _agreement(groups, queries, passages, scores)
-    told = f"the teacher puts first what the rows say for {agreement:.0%} of {asking - alone:,} queries"
+    agreement = _agreement(queries, together, scores, compared)
+    told = f"the teacher puts first what the rows say for {agreement:.0%} of {some:,} queries"
     if agreement < _BARELY:
         console.warn(f"{told}: where they disagree the student follows the teacher")
     else:
         console.say(f"  {told}")
-    facts = {"pairs": len(named), "compared": asking - alone, "agreement": round(agreement, 4)}
+    facts = {"pairs": len(named), "compared": some, "agreement": round(agreement, 4)}
     return _scored(learned, table), facts
 
 
@@ -167,7 +182,7 @@ def _pairs(groups: Groups) -> tuple[IntArray, IntArray, IntArray]:
     rows, columns = np.nonzero(there)
     every = np.stack([groups.items[rows, 0], groups.items[rows, columns]], axis=1)
     _, first, inverse = np.unique(every, axis=0, return_index=True, return_inverse=True)
-    # In the order in which they come up, so that more rows leave what was kept of the first ones as it is.
+    # In the order in which they come up.
     order = np.argsort(first)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -216,12 +231,24 @@ def _check_numbers(teacher: CrossEncoder, pairs: list[tuple[str, str]], scores: 
         )
 
 
-def _agreement(groups: Groups, queries: IntArray, passages: IntArray, scores: NDArray[np.float32]) -> float:
-    """Share of the queries with several scored passages of which the highest is one that the rows say they ask for."""
-    together = set(map(tuple, groups.items[groups.relevance > 0, :2].tolist()))
-    best: dict[int, tuple[float, bool]] = {}
-    counts = np.bincount(queries)
-    for query, passage, score in zip(queries.tolist(), passages.tolist(), scores.tolist(), strict=True):
-        if counts[query] > 1 and (query not in best or score > best[query][0]):
-            best[query] = score, (query, passage) in together
-    return sum(right for _, right in best.values()) / len(best)
+def _together(groups: Groups, queries: IntArray, passages: IntArray) -> NDArray[np.bool_]:
+    """Bool (pairs,): whether some row says that the passage is what the query asks for."""
+    known = set(map(tuple, groups.items[groups.relevance > 0, :2].tolist()))
+    return np.array([pair in known for pair in zip(queries.tolist(), passages.tolist(), strict=True)], bool)
+
+
+def _compared(queries: IntArray, together: NDArray[np.bool_], *, margins: bool) -> IntArray:
+    """The queries with two passages; for margins with one that is asked for and one that is not."""
+    if not margins:
+        return np.flatnonzero(np.bincount(queries) > 1)
+    return np.intersect1d(queries[together], queries[~together])
+
+
+def _agreement(
+    queries: IntArray, together: NDArray[np.bool_], scores: NDArray[np.float32], compared: IntArray
+) -> float:
+    """Share of the compared queries of which the passage that scores highest is one that the rows say they ask for."""
+    best_first = np.lexsort((-scores, queries))
+    asked, first = np.unique(queries[best_first], return_index=True)
+    right: NDArray[np.bool_] = together[best_first[first]]
+    return float(right[np.isin(asked, compared)].mean())
