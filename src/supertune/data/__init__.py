@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from supertune.data.check import CHECKS, Check, CheckInput, leaked_rows, run_checks
+from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.columns import infer_columns, set_aside_unlabelled
+from supertune.data.conversation_columns import conversations_in, well_formed
 from supertune.data.ranking_columns import ranked_rows
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
@@ -16,12 +17,15 @@ __all__ = [
     "BadRow",
     "Check",
     "CheckInput",
+    "Contaminated",
     "OnBadRow",
     "Progress",
     "Step",
     "Table",
     "TokenCache",
     "complete_splits",
+    "contaminated_rows",
+    "conversations_in",
     "infer_columns",
     "leaked_rows",
     "ranked_rows",
@@ -32,4 +36,5 @@ __all__ = [
     "split_table",
     "texts_fingerprint",
     "tokens_folder",
+    "well_formed",
 ]
