@@ -40,6 +40,9 @@ _SPELLINGS: Mapping[Role | Literal["call"], tuple[str, ...]] = {
 _ROLES: Mapping[str, Role | Literal["call"]] = {
     spelling: role for role, spellings in _SPELLINGS.items() for spelling in spellings
 }
+_SPEAKERS: Mapping[str, Role] = {
+    spelling: role for spelling, role in _ROLES.items() if role != "tool" and role != "call"
+}
 _THOUGHT = re.compile(r"\s*<think>(.*?)</think>\n*", re.DOTALL)
 _PRINTED = re.compile(r"\s*\[\s*(?:\]|[{\[(])")
 """How a list of objects, or of lists, begins."""
@@ -60,7 +63,7 @@ def messages_in(value: object, roles: Mapping[str, str]) -> list[Message]:
     found = listed(value)
     if found is None:
         raise ValueError(f"has {shown(value)}, which is no list of messages")
-    return [_message(item, f"messages[{number}]", roles) for number, item in enumerate(found)]
+    return [_plain(item, roles) or _message(item, f"messages[{number}]", roles) for number, item in enumerate(found)]
 
 
 def listed(value: object) -> list[Any] | None:
@@ -158,6 +161,19 @@ def shown(value: object) -> str:
 # ---------------------------------------------------------------- one message
 
 
+def _plain(item: object, roles: Mapping[str, str]) -> Message | None:
+    """A message of nothing but who speaks and what, which nearly all are, read quickly; None for any other."""
+    if type(item) is not dict or len(item) != 2:
+        return None
+    spelling, content = item.get("role") or item.get("from"), item.get("content") or item.get("value")
+    if type(spelling) is not str or type(content) is not str or spelling in roles:
+        return None
+    role = _SPEAKERS.get(spelling)
+    if role is None or (role == "assistant" and ("<think>" in content or is_missing(content))):
+        return None
+    return Message(role, content)
+
+
 def _message(item: object, place: str, roles: Mapping[str, str]) -> Message:
     if not isinstance(item, dict):
         raise ValueError(f"has {shown(item)} as {place}, which is no object")
@@ -245,7 +261,8 @@ def _thoughts_apart(content: str, reasoning: str) -> tuple[str, str]:
     """What is said, and what was thought before: between marks at its beginning, where it is not known already."""
     if reasoning or "<think>" not in content or not (found := _THOUGHT.match(content)):
         return content, reasoning
-    return content[found.end() :], found.group(1).strip()
+    # Nothing may stand between the first marks, and something between the next.
+    return _thoughts_apart(content[found.end() :], found.group(1).strip())
 
 
 def _train(item: Mapping[str, Any], place: str) -> bool | None:

@@ -264,6 +264,15 @@ def test_columns_of_tasks_are_found_and_asked_in_words(
     assert (again.text, again.labels) == (columns.text, columns.labels)
 
 
+def test_questions_on_one_text_stay_in_one_split() -> None:
+    row = {"question": "Who?", "context": "Bob did.", "answer": "Bob"}
+    assert columns_of([row]).group == "context"
+    titled = [{**row, "title": title} for title in ("A", "B")]
+    assert columns_of(titled).group == "title"
+    assert columns_of([{"question": "Who?", "answer": "Bob"}], face="generative-qa").group is None
+    assert columns_of([ROWS["alpaca"]]).group is None
+
+
 def test_the_direction_of_a_translation_can_be_turned() -> None:
     rows = [{"en": "Good morning.", "zh": "早上好。"}]
     for options in ({"text": "zh"}, {"label": "en"}, {"text": "zh", "label": "en"}):

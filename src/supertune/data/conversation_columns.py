@@ -217,7 +217,21 @@ def _columns(found: Found, sight: Sight, generation: Generation) -> Columns:
     layout = Layout(found.format, parts, found.prompt, generation.system or None, dict(generation.roles))
     labels = tuple(name for name in found.answers if name in sight.profiles)
     texts = _tops(found.fields, sight)
-    return Columns(texts, labels, tuple(announcements), answers="generated", layout=layout)
+    return Columns(
+        texts, labels, tuple(announcements), answers="generated", layout=layout, group=_group(found, sight, texts)
+    )
+
+
+def _group(found: Found, sight: Sight, texts: Sequence[str]) -> str | None:
+    """What keeps rows in one split: of questions on texts the article, by its title, or else the text.
+
+    Who has read a text answers its other questions better.
+    """
+    if found.format != "question-answer" or len(texts) < 2:
+        return None
+    known = {names.normal(name): profile for name, profile in sight.profiles.items() if name not in found.answers}
+    titles = (known[name] for name in sorted(names.TITLE_NAMES) if name in known)
+    return next((title.name for title in titles if title.kind == "text" and title.distinct > 1), texts[0])
 
 
 def _extras(found: Found, sight: Sight, taken: set[str]) -> dict[Part, str]:
