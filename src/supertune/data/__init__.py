@@ -5,6 +5,7 @@ from __future__ import annotations
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
+from supertune.data.mixing import Ingredient, mixed
 from supertune.data.ranking_columns import ranked_rows
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
@@ -18,6 +19,7 @@ __all__ = [
     "Check",
     "CheckInput",
     "Contaminated",
+    "Ingredient",
     "OnBadRow",
     "Progress",
     "Step",
@@ -28,6 +30,7 @@ __all__ = [
     "conversations_in",
     "infer_columns",
     "leaked_rows",
+    "mixed",
     "ranked_rows",
     "read",
     "read_splits",
