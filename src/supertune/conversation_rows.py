@@ -132,6 +132,16 @@ def references_of(rows: Rows, columns: Columns) -> Iterator[tuple[str, ...]]:
             number += 1
 
 
+def columns_needed(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that conversations are made of, of those that there are: what their tokens depend on.
+
+    Raises:
+        UserError: One is missing without which there are none.
+    """
+    assert columns.layout is not None
+    return _Reader.of(columns.layout, names).needed
+
+
 def apart(conversation: Conversation) -> tuple[Conversation, Message | None]:
     """What is to be answered, and the answer at its end; None where there is none, and of plain text."""
     messages = conversation.messages

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from supertune.contracts import FORMATS, Columns, Generation, Layout
-from supertune.conversation_rows import apart, conversations_of, references_of
+from supertune.conversation_rows import apart, columns_needed, conversations_of, references_of
 from supertune.conversations import Conversation, Message, ToolCall
 from supertune.data import Table, infer_columns, read, well_formed
 from supertune.errors import UserError
@@ -262,6 +262,24 @@ def test_columns_of_tasks_are_found_and_asked_in_words(
     )
     assert conversations([row], face=face) == list(conversations_of(Table.from_rows([row]), again))
     assert (again.text, again.labels) == (columns.text, columns.labels)
+
+
+def test_numbers_of_rows_are_no_language() -> None:
+    with pytest.raises(UserError, match="holds no conversations"):
+        columns_of([{"id": "row a1", "en": "Good morning."}], face="translation")
+    rows = [{"id": "row a1", "en": "Good morning.", "fr": "Bonjour.", "it": "Buongiorno."}]
+    with pytest.raises(UserError, match="holds no conversations"):
+        columns_of(rows, face="translation")
+    [found] = conversations(rows, face="translation", text="fr", label="it")
+    assert turns(found)[0] == ("user", "Translate the following text into Italian.\n\nBonjour.")
+
+
+def test_conversations_depend_on_the_columns_they_are_made_of() -> None:
+    for kind, names in (("messages", {"messages", "tools"}), ("alpaca", set(ROWS["alpaca"]))):
+        columns = columns_of([{**ROWS[kind], "id": 3}])
+        assert set(columns_needed(columns, [*ROWS[kind], "id"])) == names
+    with pytest.raises(UserError, match="has no column 'messages'"):
+        columns_needed(columns_of([ROWS["messages"]]), ["text"])
 
 
 def test_questions_on_one_text_stay_in_one_split() -> None:

@@ -284,6 +284,9 @@ def _translated(sight: Sight, known: Mapping[str, str]) -> tuple[tuple[str, ...]
 def _language(name: str) -> str | None:
     """The language that a column is called after: ``en``, ``zh-CN``, ``English``, ``中文``."""
     plain = names.normal(name).replace("_", "-")
+    if names.is_identifier(plain):
+        # Rows are numbered more often than Indonesian is translated.
+        return None
     code = plain.partition("-")[0]
     return code if code in _CODES else _LANGUAGES.get(plain)
 
