@@ -111,7 +111,7 @@ def references_of(rows: Rows, columns: Columns) -> Iterator[tuple[str, ...]]:
             answer = apart(conversation)[1]
             yield () if answer is None or is_missing(answer.content) else (answer.content,)
         return
-    found = (_place(name, rows.column_names) for name in (columns.labels or (layout.columns["answer"],)))
+    found = (field_of(name, rows.column_names) for name in (columns.labels or (layout.columns["answer"],)))
     places = [place for place in found if place is not None]
     needed = tuple(dict.fromkeys(place.column for place in places))
     if not needed:
@@ -175,7 +175,7 @@ class _Reader:
     @staticmethod
     def of(layout: Layout, names: Sequence[str]) -> _Reader:
         """For rows with these columns; what is missing of the parts beside the prompt is left out."""
-        found = {part: _place(name, names) for part, name in layout.columns.items()}
+        found = {part: field_of(name, names) for part, name in layout.columns.items()}
         places = {part: place for part, place in found.items() if place is not None}
         if layout.prompt is not None:
             return _Reader(layout, places, prompt_of(layout.prompt, names))
@@ -229,19 +229,16 @@ class _Reader:
     def _answered(self, row: Mapping[str, Any]) -> list[Message]:
         if "answer" not in self.places:
             return []
-        place = self.places["answer"]
-        value = place.value(row)
+        value = self.places["answer"].value(row)
         if self.layout.format == "prompt-completion" and isinstance(value, str | list):
             found = listed(value)
             if found and any(map(is_message, found)):
                 return self._part("answer", row, lambda value: messages_in(value, self.layout.roles))
-        if isinstance(value, str):
-            # Nothing between quotation marks is an answer, though nothing to learn; no value is none.
-            texts = [value] if is_missing(value) else self._part("answer", row, self._texts)[:1]
-        else:
-            texts = self._part("answer", row, self._texts)[:1]
+        # An empty text is an answer, though nothing to learn; no value is none.
+        blank = isinstance(value, str) and is_missing(value)
+        texts = [""] if blank else self._part("answer", row, self._texts)
         thought = self._part("reasoning", row, as_text) if "reasoning" in self.places else ""
-        return [answer_of(text, thought.strip()) for text in texts]
+        return [answer_of(text, thought.strip()) for text in texts[:1]]
 
     def _texts(self, value: object) -> list[str]:
         return _answers(self.layout, self.places["answer"], value)
@@ -284,7 +281,3 @@ def _answers(layout: Layout, place: Field, value: object) -> list[str]:
 
 def _only_told(message: Message) -> Message:
     return replace(message, train=False) if message.role == "assistant" and message.train is None else message
-
-
-def _place(name: str, columns: Sequence[str]) -> Field | None:
-    return field_of(name, columns)

@@ -27,7 +27,10 @@ _TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}"
 _UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
 # A run of letters, digits and marks of any script; what stands in scripts without spaces is taken out of it again.
 _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
-_ANY_TOKEN = re.compile(rf"{_CHARACTER}|(?:(?!{_CHARACTER})[^\W_])+")
+# The same as one class of characters, and all other letters and digits.
+_RANGES = "".join(part[1:-1] for part in (_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[々〇]"))
+_ASCII_TOKEN = re.compile(r"[a-z0-9]+")
+_ANY_TOKEN = re.compile(rf"[{_RANGES}]|[^\W_{_RANGES}]+")
 _MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
@@ -161,8 +164,10 @@ def words(text: str) -> list[str]:
 
 def running_tokens(text: str) -> list[str]:
     """The tokens of a text in order: words of any script, folded (NFKC, case); of scripts without spaces characters."""
+    if text.isascii():
+        return _ASCII_TOKEN.findall(text.lower())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return (_LETTERS if folded.isascii() else _ANY_TOKEN).findall(folded)
+    return _ANY_TOKEN.findall(folded)
 
 
 def search_terms(text: str) -> list[str]:

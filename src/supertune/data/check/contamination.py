@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -25,6 +26,8 @@ _WORDS, _CHARACTERS = 8, 13
 """Tokens of a run: words, or characters of scripts without spaces, of which a Chinese word has 1.6."""
 _HELD_OUT = ("validation", "test")
 _BASE = 0x9E3779B97F4A7C15
+_TABLE_BITS = 24
+_SHIFT = np.uint64(64 - _TABLE_BITS)
 Hashes = NDArray[np.uint64]
 
 
@@ -99,13 +102,20 @@ class _Runs:
 
     hashes: Hashes
     seen: NDArray[np.bool_] = field(init=False)
+    _may_be: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         self.seen = np.zeros(len(self.hashes), bool)
+        # Nearly all runs of training rows are none of these: one look into a table says so.
+        self._may_be = np.zeros(1 << _TABLE_BITS, bool)
+        self._may_be[self.hashes >> _SHIFT] = True
 
     def see(self, runs: Hashes) -> None:
         """Runs of a training row."""
-        if len(self.hashes) and len(runs):
+        if not len(self.hashes):
+            return
+        runs = runs[self._may_be[runs >> _SHIFT]]
+        if len(runs):
             places = self._places(runs)
             self.seen[places[self.hashes[places] == runs]] = True
 
@@ -167,12 +177,27 @@ def _hashes(tokens: Sequence[str]) -> Hashes:
 
 
 def _runs(tokens: Hashes, size: int) -> Hashes:
-    """A number for every run of so many tokens, the same for the same run."""
+    """A number for every run of so many tokens, the same for the same run.
+
+    Run i is the polynomial sum over k of token i + k times base to the k, modulo 2^64 (Karp and Rabin 1987), as a
+    difference of two running sums. Whole numbers of 64 bits turn over in arrays without a word.
+    """
     count = len(tokens) - size + 1
     if count < 1:
         return np.zeros(0, np.uint64)
-    runs = np.zeros(count, np.uint64)
-    for place in range(size):
-        # Whole numbers of 64 bits turn over without a word, in arrays.
-        runs = runs * np.uint64(_BASE) + tokens[place : place + count]
-    return runs
+    # Powers of two of them, so that few lengths are computed.
+    powers, inverse = _powers(1 << len(tokens).bit_length())
+    sums = np.zeros(len(tokens) + 1, np.uint64)
+    np.cumsum(tokens * powers[: len(tokens)], out=sums[1:])
+    return (sums[size:] - sums[:count]) * inverse[:count]
+
+
+@lru_cache(maxsize=32)
+def _powers(count: int) -> tuple[Hashes, Hashes]:
+    """Powers of the base, from the zeroth on, and of what it is undone by."""
+    both = []
+    for base in (_BASE, pow(_BASE, -1, 2**64)):
+        factors = np.full(count, base, np.uint64)
+        factors[0] = 1
+        both.append(np.multiply.accumulate(factors))
+    return both[0], both[1]
