@@ -27,6 +27,10 @@ _TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}"
 _UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
 # A run of letters, digits and marks of any script; what stands in scripts without spaces is taken out of it again.
 _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
+# The same as one class of characters, and all other letters and digits.
+_RANGES = "".join(part[1:-1] for part in (_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[々〇]"))
+_ASCII_TOKEN = re.compile(r"[a-z0-9]+")
+_ANY_TOKEN = re.compile(rf"[{_RANGES}]|[^\W_{_RANGES}]+")
 _MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
@@ -34,6 +38,31 @@ _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _SAMPLE = 400
 _LONG_ENOUGH = 40
 """Characters from which a text's language can be told without its neighbours."""
+
+LANGUAGE_NAMES: dict[str, tuple[str, str]] = {
+    "en": ("English", "英文"),
+    "zh": ("Chinese", "中文"),
+    "ja": ("Japanese", "日文"),
+    "ko": ("Korean", "韩文"),
+    "fr": ("French", "法文"),
+    "de": ("German", "德文"),
+    "es": ("Spanish", "西班牙文"),
+    "pt": ("Portuguese", "葡萄牙文"),
+    "it": ("Italian", "意大利文"),
+    "nl": ("Dutch", "荷兰文"),
+    "pl": ("Polish", "波兰文"),
+    "ru": ("Russian", "俄文"),
+    "uk": ("Ukrainian", "乌克兰文"),
+    "tr": ("Turkish", "土耳其文"),
+    "ar": ("Arabic", "阿拉伯文"),
+    "fa": ("Persian", "波斯文"),
+    "he": ("Hebrew", "希伯来文"),
+    "hi": ("Hindi", "印地文"),
+    "th": ("Thai", "泰文"),
+    "vi": ("Vietnamese", "越南文"),
+    "id": ("Indonesian", "印尼文"),
+}
+"""ISO 639-1 code → what the language is called in English and in Chinese."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +160,14 @@ def words(text: str) -> list[str]:
     for token in _TOKEN_OR_HAN_RUN.findall(_folded(text)):
         tokens.extend([token] if token.isascii() or len(token) == 1 else rjieba.cut(token))
     return tokens
+
+
+def running_tokens(text: str) -> list[str]:
+    """The tokens of a text in order: words of any script, folded (NFKC, case); of scripts without spaces characters."""
+    if text.isascii():
+        return _ASCII_TOKEN.findall(text.lower())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _ANY_TOKEN.findall(folded)
 
 
 def search_terms(text: str) -> list[str]:

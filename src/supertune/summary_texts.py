@@ -19,7 +19,7 @@ from supertune.sentences import Part, line_spans, sentence_spans
 
 Unit = Literal["sentence", "line"]
 """What a summary is put together from: sentences, or whole lines, such as the turns of a dialogue."""
-_OF_POINTS = frozenset({"highlights", "bullets", "bullet_points", "key_points", "keypoints", "points", "要点", "重点"})
+OF_POINTS = frozenset({"highlights", "bullets", "bullet_points", "key_points", "keypoints", "points", "要点", "重点"})
 """What columns are called whose lists are the points of one summary."""
 
 
@@ -59,7 +59,7 @@ def summarised_of(rows: Rows, columns: Columns) -> Iterator[Summarised]:
             found: list[str] = []
             for name in labels:
                 try:
-                    found += in_cell(batch[name][place], of_points=name.strip().casefold() in _OF_POINTS)
+                    found += in_cell(batch[name][place], of_points=name.strip().casefold() in OF_POINTS)
                 except ValueError as error:
                     raise UserError(
                         f"row {rows.row_ids[row]} {error}",

@@ -18,8 +18,9 @@ from supertune.language import fold, is_blank
 COLUMNS = Columns(("text",), ("label",))
 steady = settings(deadline=None, derandomize=True)
 NAMES = [
-    *("empty-rows", "exact-duplicates", "label-conflicts", "leakage"),
-    *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities", "truncation"),
+    *("empty-rows", "exact-duplicates", "label-conflicts", "leakage", "contamination"),
+    *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities"),
+    *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens", "long-rows", "truncation"),
 ]
 
 any_text = st.text(max_size=12) | st.sampled_from(["", "　", "\u200b\ufeff", "é", "e\u0301", "好 吃", "好　吃", "👍🏽"])
@@ -48,6 +49,15 @@ def test_names_are_those_of_the_contract_and_of_the_findings():
     for name, check in CHECKS.items():
         assert {finding.check for finding in check(everything_wrong())} <= {name}
     special = {"outliers", "answers", "negatives", "summaries", "entities"}
+    special |= {
+        "contamination",
+        "empty-answers",
+        "unanswered",
+        "role-order",
+        "artefacts",
+        "control-tokens",
+        "long-rows",
+    }
     assert {finding.check for finding in found} == set(NAMES) - special
     assert [finding.check for finding in found] == sorted((f.check for f in found), key=NAMES.index)
 

@@ -210,6 +210,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "data.split": st.lists(st.floats(0, 1), min_size=3, max_size=3),
     "data.split_seed": st.integers(0, 2**32 - 1),
     "model.max_length": st.none() | st.integers(8, 131072),
+    "task.prompt": st.none() | st.text(min_size=1, max_size=20).map(lambda text: f"{text}\n{{文章}}"),
+    "task.roles": st.none() | st.dictionaries(NAMES, st.sampled_from(["system", "user", "assistant", "tool"])),
     "train.epochs": st.just("auto") | st.integers(1, 1000),
     "train.learning_rate": st.just("auto") | st.floats(0, 10, exclude_min=True),
     "train.clip_norm": st.floats(0, allow_nan=False),
@@ -233,6 +235,17 @@ def test_the_dump_holds_every_key_with_what_it_does() -> None:
     lines = dump_config(Config()).splitlines()
     assert len(lines) == len(Config.model_fields) + len(known_keys())
     assert all("  # " in line and not line.endswith("None") for line in lines)
+
+
+def test_a_prompt_of_several_lines_stays_on_its_line() -> None:
+    config = Config().with_values(
+        {"task.prompt": "请概括。\n\n{文章} # it's\n", "task.roles": {"客服": "assistant"}, "task.system": "Be brief."}
+    )
+    assert '  prompt: "请概括。\\n\\n{文章} # it\'s\\n"  # ' in dump_config(config)
+    assert "  roles: {客服: assistant}  # " in dump_config(config)
+    for wrong in ({"task.roles": {"客服": "boss"}}, {"task.prompt": ""}, {"task.system": 3}):
+        with pytest.raises(UserError, match=next(iter(wrong)).replace(".", r"\.")):
+            Config().with_values(wrong)
 
 
 def test_labels_that_yaml_takes_for_numbers_are_labels() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from supertune.language import (
     is_chinese,
     join_fields,
     language_of,
+    running_tokens,
     shorten,
     words,
 )
@@ -152,3 +155,29 @@ def test_tokens_are_characters_where_no_spaces_part_words_and_words_elsewhere() 
 def test_what_is_chinese_is_told_by_its_letters_alone() -> None:
     assert is_chinese("猫 sat")
     assert not any(map(is_chinese, ("", "123", "the cat", "これは猫です", "고양이", "the black cat 猫")))
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("It's 3.5 km, isn't it?", ["it", "s", "3", "5", "km", "isn", "t", "it"]),
+        ("今天Ｇｏｏｄ，Über 25℃", ["今", "天", "good", "über", "25", "c"]),
+        ("Привет, мир_2", ["привет", "мир", "2"]),
+        ("ひらがなとカナ々", list("ひらがなとカナ々")),
+        ("한국어 문장", ["한국어", "문장"]),
+        ("👍🏽 … ，", []),
+        ("", []),
+    ],
+)
+def test_running_tokens_are_words_of_any_script_and_single_characters(text: str, tokens: list[str]) -> None:
+    assert running_tokens(text) == tokens
+
+
+@given(st.text())
+def test_running_tokens_hold_every_letter_once(text: str) -> None:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    letters = [character for character in folded if character.isalnum()]
+    found = [character for token in running_tokens(text) for character in token if character.isalnum()]
+    assert found == letters
+    # One character of another script changes no other token.
+    assert running_tokens(f"{text} 好") == [*running_tokens(text), "好"]

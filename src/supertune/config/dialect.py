@@ -17,8 +17,14 @@ class Loader(yaml.SafeLoader):
 
 
 class Dumper(yaml.SafeDumper):
-    """Quotes what `Loader` would take for a number."""
+    """Quotes what `Loader` would take for a number, and keeps a text of several lines on one."""
 
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
+
+
+Dumper.add_representer(str, _text)
 
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 for _yaml_class in (Loader, Dumper):

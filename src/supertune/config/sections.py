@@ -142,6 +142,17 @@ class TaskConfig(Section):
     candidates: Annotated[int, Field(ge=2, le=1000)] | None = Field(
         None, description="rerank: passages that words find for each held-out query, to be put in order; null: 20"
     )
+    prompt: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="what is written: what is asked, with {column} for what stands in a column; null: by format",
+    )
+    system: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="what is written: system message of conversations that have none of their own; null: none"
+    )
+    roles: dict[str, Literal["system", "user", "assistant", "tool"]] | None = Field(
+        None,
+        description="what is written: who speaks in lists of messages, beside the usual spellings; null: no others",
+    )
 
 
 class StrategyConfig(Section):

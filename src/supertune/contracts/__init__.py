@@ -3,6 +3,7 @@
 Nothing here imports a heavy library; tensors and models appear in type positions only.
 """
 
+from supertune.contracts.layout import FORMATS, Face, Format, Generation, Layout, Part
 from supertune.contracts.report import (
     Grid,
     HeatMap,
@@ -50,14 +51,18 @@ from supertune.contracts.work import (
 )
 
 __all__ = [
+    "FORMATS",
     "SEVERITIES",
     "Columns",
     "Consumer",
     "Event",
+    "Face",
     "Features",
     "Finding",
     "FloatArray",
+    "Format",
     "FrozenPrefix",
+    "Generation",
     "Grid",
     "Groups",
     "Head",
@@ -66,11 +71,13 @@ __all__ = [
     "IntArray",
     "IntervalChart",
     "Label",
+    "Layout",
     "LearnsBySimilarity",
     "LineChart",
     "Outcome",
     "Paragraph",
     "ParameterGroup",
+    "Part",
     "Picture",
     "Prediction",
     "Predictor",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from supertune.contracts.layout import Layout
+
 if TYPE_CHECKING:
     import torch
 
@@ -55,14 +57,15 @@ class Columns:
         symmetric: The order of a pair means nothing: both are learned from, and answers are the mean of both.
         answers: The kind of answers that the columns to learn hold: ``classes``, ``numbers``, ``sets`` of labels,
             ``answers`` that stand in the second of two texts, of which the first is a question, ``spans`` of a text,
-            ``texts``, of which each is acceptable, or ``ranking``: how much the second of two texts is what the first
-            one asks for.
+            ``texts``, of which each is acceptable, ``ranking``: how much the second of two texts is what the first
+            one asks for, or ``generated``: what a model is to write.
         separator: What stands between the labels of a row in text; None where each text is one label.
         starts: For answers in a text: the column that says at which character each begins, if it is one of its own.
         negatives: For rankings: columns of further texts that are not what the first one asks for.
         tag_names: For spans: what tags that are written as numbers are called, in the order of the numbers.
         group: Rows with the same value in this column are never divided between splits; None: only equal texts are
             kept together.
+        layout: For what is generated: how a row becomes a conversation.
         announcements: How the roles were found, one sentence each, for the user to read.
     """
 
@@ -77,6 +80,7 @@ class Columns:
     negatives: tuple[str, ...] = ()
     tag_names: tuple[str, ...] = ()
     group: str | None = None
+    layout: Layout | None = None
 
     @property
     def label(self) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from supertune.data.check import CHECKS, Check, CheckInput, leaked_rows, run_checks
+from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.columns import infer_columns, set_aside_unlabelled
+from supertune.data.conversation_columns import conversations_in, well_formed
+from supertune.data.mixing import Ingredient, mixed
 from supertune.data.ranking_columns import ranked_rows
 from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
@@ -17,6 +19,8 @@ __all__ = [
     "BadRow",
     "Check",
     "CheckInput",
+    "Contaminated",
+    "Ingredient",
     "OnBadRow",
     "Progress",
     "ScoreCache",
@@ -24,8 +28,11 @@ __all__ = [
     "Table",
     "TokenCache",
     "complete_splits",
+    "contaminated_rows",
+    "conversations_in",
     "infer_columns",
     "leaked_rows",
+    "mixed",
     "ranked_rows",
     "read",
     "read_splits",
@@ -34,4 +41,5 @@ __all__ = [
     "split_table",
     "texts_fingerprint",
     "tokens_folder",
+    "well_formed",
 ]

@@ -183,11 +183,28 @@ def _shown(value: object) -> str:
 
 
 def python_values(column: Any) -> list[Any]:
-    """An Arrow column as Python objects, lists and objects as they were in the JSON."""
+    """An Arrow column as Python objects, lists and objects as they were in the JSON.
+
+    Of Arrow's structs, which have every row's keys in every row, a key without a value is left out.
+    """
     values: list[Any] = column.to_pylist()
     if column.type == JSON_TYPE:
         return [None if value is None else json.loads(value) for value in values]
-    return values
+    return list(map(_without_nulls, values)) if _holds_structs(column.type) else values
+
+
+def _holds_structs(arrow_type: Any) -> bool:
+    if pa.types.is_struct(arrow_type):
+        return True
+    return pa.types.is_nested(arrow_type) and any(
+        _holds_structs(arrow_type.field(index).type) for index in range(arrow_type.num_fields)
+    )
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(held) for key, held in value.items() if held is not None}
+    return list(map(_without_nulls, value)) if isinstance(value, list) else value
 
 
 def plain(table: Any) -> Any:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supertune.contracts import Columns
+from supertune.contracts import Columns, Generation
 from supertune.data import names
+from supertune.data.conversation_columns import conversation_columns
 from supertune.data.profile import KIND_NAMES, Profile, profiles_of
 from supertune.data.question_columns import question_columns
 from supertune.data.ranking_columns import ranking_columns
@@ -66,6 +67,7 @@ def infer_columns(
     separator: str | None = None,
     pair: bool | None = None,
     tag_names: Sequence[str] = (),
+    generation: Generation | None = None,
 ) -> Columns:
     """Find the text and the label column, or check the ones that were named.
 
@@ -83,10 +85,12 @@ def infer_columns(
         need_label: Without a label column, or with several that would do, raise an error; else there is none.
         answers: What is to be learned: ``classes``, ``numbers``, ``sets`` of labels, ``answers`` that stand in the
             second of two texts (see `question_columns`), ``spans`` of a text (see `span_columns`), ``texts`` that sum
-            another up (see `summary_columns`), or ``ranking`` of passages (see `ranking_columns`).
+            another up (see `summary_columns`), ``ranking`` of passages (see `ranking_columns`), or ``generated`` (see
+            `conversation_columns`).
         separator: What stands between the labels of a row, for sets; found when None.
         pair: Whether two text columns are two texts to be compared; None: by their names.
         tag_names: For spans: what tags that are numbers are called.
+        generation: For what is generated: the task and the user's prompt.
 
     Raises:
         UserError: A named column is missing or of the wrong kind, or the choice is not clear.
@@ -105,6 +109,9 @@ def infer_columns(
         return found_columns
     if answers == "spans":
         return span_columns(table, profiles, named, asked, tuple(tag_names), _text_alone, need_label=need_label)
+    if answers == "generated":
+        _check_asked(asked, named, table.source, answers)
+        return conversation_columns(table, profiles, named, asked, generation or Generation(), need_label=need_label)
     wanted = _WANTED[answers]
     for name in named:
         _check_text(by_name[name], table.source)

@@ -97,6 +97,33 @@ SPAN_NAMES = (
     ),
     *("实体", "实体列表", "命名实体", "标注", "标签", "标签序列", "实体标签"),
 )
+MESSAGES_NAMES = (
+    *("messages", "conversations", "conversation", "chat", "dialogue", "dialog", "dialogs", "turns"),
+    *("消息", "对话", "会话", "多轮对话"),
+)
+INSTRUCTION_NAMES = ("instruction", "instructions", "指令", "任务指令")
+INPUT_NAMES = ("input", "inputs", "context", "输入", "上下文", "背景")
+PROMPT_NAMES = (
+    *("prompt", "instruction", "question", "query", "user", "human", "input", "ask", "source"),
+    *("提示", "提示词", "指令", "问题", "提问", "用户", "输入", "问"),
+)
+COMPLETION_NAMES = (
+    *("completion", "response", "output", "answer", "assistant", "reply", "gpt", "chosen", "target", "answers"),
+    *("回答", "回复", "答案", "输出", "应答", "答复", "助手", "答"),
+)
+HISTORY_NAMES = ("history", "历史", "历史对话")
+SYSTEM_NAMES = ("system", "system_prompt", "系统", "系统提示", "系统提示词")
+TOOLS_NAMES = ("tools", "functions", "available_tools", "工具", "函数")
+REASONING_NAMES = (
+    *("reasoning", "reasoning_content", "thinking", "thought", "chain_of_thought", "cot", "complex_cot"),
+    *("推理", "思考", "思考过程", "推理过程", "思维链"),
+)
+WEIGHT_NAMES = ("weight", "sample_weight", "row_weight", "loss_weight", "权重", "样本权重")
+TRANSLATION_NAMES = (
+    *(("source", "target"), ("src", "tgt"), ("source_text", "target_text"), ("src_text", "tgt_text")),
+    *(("source", "translation"), ("text", "translation"), ("原文", "译文"), ("源文", "译文"), ("源语言", "目标语言")),
+)
+"""What a text and its translation are called."""
 _PAIRED = ("sentence", "text", "question", "句子", "文本", "问题", "句")
 
 
@@ -155,7 +182,7 @@ def is_known_name(name: str) -> bool:
     """True when a column is likely to be called that."""
     known = TEXT_NAMES | TITLE_NAMES | SET_NAMES | NUMBER_NAMES | _OTHER_NAMES
     known |= {*QUESTION_NAMES, *CONTEXT_NAMES, *ANSWER_NAMES, *START_NAMES, *DOCUMENT_NAMES, *SUMMARY_NAMES}
-    known |= {*TOKEN_NAMES, *SPAN_NAMES}
+    known |= {*TOKEN_NAMES, *SPAN_NAMES, *MESSAGES_NAMES, *PROMPT_NAMES, *COMPLETION_NAMES}
     if any(side(name) in pair for pair in PAIR_NAMES):
         return True
     is_short = len(name) <= _LONGEST_NAME and len(_WORD.findall(name)) <= _MOST_WORDS

@@ -37,7 +37,7 @@ def summary_columns(
     free = [profile for profile in profiles if profile.name not in (*named, *asked)]
     announcements = []
     if not asked:
-        asked = _by_name(free, names.SUMMARY_NAMES, parts=True)
+        asked = called(free, names.SUMMARY_NAMES, parts=True)
         if asked:
             announcements.append(
                 f"summary: {', '.join(map(repr, asked))} (by {'its name' if len(asked) == 1 else 'their names'})"
@@ -69,7 +69,7 @@ def documents_of(table: Table, columns: Columns) -> Iterator[Summarised]:
         raise UserError(error.what, where=f"{table.source}, {error.where}", fix=error.fix) from error
 
 
-def _by_name(profiles: Sequence[Profile], candidates: Sequence[str], *, parts: bool = False) -> tuple[str, ...]:
+def called(profiles: Sequence[Profile], candidates: Sequence[str], *, parts: bool = False) -> tuple[str, ...]:
     """The columns that are called like the first of the candidates that any is called like; numbered ones together."""
     plain = {profile.name: _NUMBERED.sub("", names.normal(profile.name)) for profile in profiles}
     for candidate in candidates:
@@ -89,7 +89,7 @@ def _by_name(profiles: Sequence[Profile], candidates: Sequence[str], *, parts: b
 
 def _documents(profiles: Sequence[Profile], source: str) -> tuple[tuple[str, ...], str]:
     fitting = [profile for profile in profiles if profile.kind == "text"]
-    if found := _by_name(fitting, names.DOCUMENT_NAMES):
+    if found := called(fitting, names.DOCUMENT_NAMES):
         return found[:1], "by its name"
     texts = sorted((p for p in fitting if p.is_free_text), key=lambda profile: -profile.width)
     if len(texts) == 1 or (texts and texts[0].width >= _CLEARLY_LONGER * texts[1].width):

@@ -12,9 +12,11 @@ import numpy as np
 from supertune.config import Config, DataConfig
 from supertune.console import Console
 from supertune.contracts import Columns, LearnsBySimilarity
+from supertune.conversation_rows import said
 from supertune.data import (
     Table,
     complete_splits,
+    conversations_in,
     infer_columns,
     read,
     read_splits,
@@ -223,7 +225,7 @@ def _split(
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
         by = (
             "seed"
-            if columns.answers in ("numbers", "answers", "texts", "ranking") or not columns.labels
+            if columns.answers in ("numbers", "answers", "texts", "ranking", "generated") or not columns.labels
             else "label and seed"
         )
         together = f", rows of one {columns.group!r} together" if columns.group is not None else ""
@@ -234,6 +236,10 @@ def _split(
 
 def without_blank_rows(table: Table, columns: Columns) -> Table:
     """The rows that have a text, or both of a pair; there is nothing to learn from the others."""
+    if columns.answers == "generated":
+        spoken = map(said, (conversation.messages for conversation in conversations_in(table, columns)))
+        kept = np.fromiter((not is_blank(text) for text in spoken), bool, len(table))
+        return table if kept.all() else table.select(np.flatnonzero(kept), step="drop-blank-texts")
     sides = [table.texts((name,)) for name in columns.text] if columns.pair else [table.texts(columns.text)]
     kept = np.fromiter((not any(map(is_blank, texts)) for texts in zip(*sides, strict=True)), bool, len(table))
     return table if kept.all() else table.select(np.flatnonzero(kept), step="drop-blank-texts")
@@ -242,4 +248,7 @@ def without_blank_rows(table: Table, columns: Columns) -> Table:
 def sample_texts(table: Table, columns: Columns, count: int) -> list[str]:
     """At most ``count`` texts, spread evenly over the table."""
     positions = np.unique(np.linspace(0, len(table) - 1, min(count, len(table))).astype(np.int64))
-    return list(table.select(positions, step="sample").texts(columns.text))
+    sample = table.select(positions, step="sample")
+    if columns.answers == "generated":
+        return [said(conversation.messages) for conversation in conversations_in(sample, columns)]
+    return list(sample.texts(columns.text))

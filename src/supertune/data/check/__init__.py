@@ -9,6 +9,10 @@ import difflib
 from collections.abc import Collection
 
 from supertune.contracts import Finding
+from supertune.data.check.artefacts import check_artefacts
+from supertune.data.check.contamination import Contaminated, check_contamination, contaminated_rows
+from supertune.data.check.control_tokens import check_control_tokens
+from supertune.data.check.empty_answers import check_empty_answers
 from supertune.data.check.empty_rows import check_empty_rows
 from supertune.data.check.entities import check_entities
 from supertune.data.check.exact_duplicates import check_exact_duplicates
@@ -16,21 +20,25 @@ from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
 from supertune.data.check.leakage import check_leakage, leaked_rows
+from supertune.data.check.long_rows import check_long_rows
 from supertune.data.check.negatives import check_negatives
 from supertune.data.check.outliers import check_outliers
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
+from supertune.data.check.role_order import check_role_order
 from supertune.data.check.summaries import check_summaries
 from supertune.data.check.truncation import check_truncation
+from supertune.data.check.unanswered import check_unanswered
 from supertune.errors import UserError
 
-__all__ = ["CHECKS", "Check", "CheckInput", "leaked_rows", "run_checks"]
+__all__ = ["CHECKS", "Check", "CheckInput", "Contaminated", "contaminated_rows", "leaked_rows", "run_checks"]
 
 CHECKS: dict[str, Check] = {
     "empty-rows": check_empty_rows,
     "exact-duplicates": check_exact_duplicates,
     "label-conflicts": check_label_conflicts,
     "leakage": check_leakage,
+    "contamination": check_contamination,
     "imbalance": check_imbalance,
     "rare-classes": check_rare_classes,
     "outliers": check_outliers,
@@ -38,6 +46,12 @@ CHECKS: dict[str, Check] = {
     "negatives": check_negatives,
     "summaries": check_summaries,
     "entities": check_entities,
+    "empty-answers": check_empty_answers,
+    "unanswered": check_unanswered,
+    "role-order": check_role_order,
+    "artefacts": check_artefacts,
+    "control-tokens": check_control_tokens,
+    "long-rows": check_long_rows,
     "truncation": check_truncation,
 }
 

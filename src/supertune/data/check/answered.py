@@ -1,16 +1,21 @@
-"""Answers that stand in a text, and summaries of one, as the other checks and the split see them."""
+"""Answers in texts and conversations, and summaries, as the other checks and the split see them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from hashlib import blake2b
 
 import numpy as np
 
 from supertune.contracts import Columns
+from supertune.conversation_rows import apart
 from supertune.data.check.labels import MISSING, LabelCodes
+from supertune.data.conversation_columns import conversations_in
 from supertune.data.question_columns import questions_of
 from supertune.data.summary_columns import documents_of
 from supertune.data.table import Table
+from supertune.language import fold
 
 
 def answered_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
@@ -38,6 +43,22 @@ def summary_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
                 codes[row] = known.setdefault(frozenset(one.summaries), len(known))
         of[split] = codes
     return LabelCodes(tuple(", ".join(sorted(own)) for own in known), of)
+
+
+def generated_codes(splits: Mapping[str, Table], columns: Columns) -> LabelCodes:
+    """Conversations whose last answers are the same have the same code; of the answers only a digest is kept."""
+    known: dict[str, int] = {}
+    of = {}
+    for split, table in splits.items():
+        codes = np.full(len(table), MISSING, np.int32)
+        for row, conversation in enumerate(conversations_in(table, columns)):
+            answer = apart(conversation)[1]
+            if answer is not None:
+                said = json.dumps([fold(answer.content), [(call.name, call.arguments) for call in answer.tool_calls]])
+                digest = blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+                codes[row] = known.setdefault(digest, len(known))
+        of[split] = codes
+    return LabelCodes(tuple(known), of)
 
 
 def answerable_codes(table: Table, columns: Columns) -> LabelCodes:

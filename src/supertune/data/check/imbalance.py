@@ -14,7 +14,7 @@ _NOTABLE, _STRONG = 3, 10
 
 def check_imbalance(check_input: CheckInput) -> list[Finding]:
     """Compare the largest and the smallest class of the training rows."""
-    if check_input.columns.answers in ("numbers", "answers", "spans", "texts", "ranking"):
+    if check_input.columns.answers in ("numbers", "answers", "spans", "texts", "ranking", "generated"):
         return []
     counts, _ = training_classes(check_input)
     classes = np.flatnonzero(counts)

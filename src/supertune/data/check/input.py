@@ -11,6 +11,7 @@ from supertune.data.check.answers import answer_codes
 from supertune.data.check.labels import LabelCodes
 from supertune.data.check.members import LabelMembers, label_members
 from supertune.data.check.texts import TextGroups, group_texts
+from supertune.data.check.turns import Turns, turns_of
 from supertune.data.table import Table
 
 
@@ -54,6 +55,11 @@ class CheckInput:
         """Which rows have which class or label; of numbers there are none."""
         several = self.columns.answers in ("sets", "spans") and bool(self.columns.labels)
         return label_members(self.splits, self.columns) if several else self.labels
+
+    @cached_property
+    def turns(self) -> Mapping[str, Turns]:
+        """What is odd about conversations, by split."""
+        return turns_of(self.splits, self.columns)
 
     def row_numbers(self, split: str, indices: IntArray) -> tuple[int, ...]:
         """Indices into a split's table as ascending row numbers of its file."""

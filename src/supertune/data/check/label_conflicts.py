@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Finding
+from supertune.contracts import Finding, Severity
 from supertune.data.check.input import CheckInput
 from supertune.data.check.labels import MISSING
 from supertune.data.check.numbers import numbers_of
@@ -15,6 +15,7 @@ _WORDS = {
     "numbers": ("numbers more than a standard deviation apart", "number"),
     "answers": ("different answers", "list of answers"),
     "spans": ("different entities", "list of entities"),
+    "generated": ("different answers", "answer"),
 }
 
 
@@ -22,7 +23,8 @@ def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
     """Find rows whose folded text has another label elsewhere, in their own split or in another.
 
     Numbers contradict each other where they are more than a standard deviation of the training rows apart: people who
-    rate the same text hardly ever agree to the last digit.
+    rate the same text hardly ever agree to the last digit. What is asked in a conversation may well be answered in
+    several ways.
     """
     answers = check_input.columns.answers
     if answers == "texts":
@@ -45,15 +47,23 @@ def check_label_conflicts(check_input: CheckInput) -> list[Finding]:
         findings.append(
             Finding(
                 check="label-conflicts",
-                severity="error" if more_than_one_in_twenty(len(rows), len(table)) else "warning",
+                severity=_severity(answers, len(rows), len(table)),
                 split=split,
                 rows=check_input.row_numbers(split, rows),
                 message=f"{counted(groups, 'text')}{within(split)} {have} {kind}{between}, "
                 f"in {counted(len(rows), 'row')} ({percent(len(rows), len(table))})",
-                fix=f"decide on one {one} for each of these texts, or remove their rows",
+                fix="nothing, if all of these answers are right; else keep one for each"
+                if answers == "generated"
+                else f"decide on one {one} for each of these texts, or remove their rows",
             )
         )
     return findings
+
+
+def _severity(answers: str, count: int, rows: int) -> Severity:
+    if answers == "generated":
+        return "info"
+    return "error" if more_than_one_in_twenty(count, rows) else "warning"
 
 
 def _texts_far_apart(check_input: CheckInput) -> NDArray[np.bool_]:

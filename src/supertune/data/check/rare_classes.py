@@ -16,7 +16,8 @@ _LEAST, _FEW = 2, 8
 
 def check_rare_classes(check_input: CheckInput) -> list[Finding]:
     """Find that there is nothing to tell apart, classes that are too small, and classes that train lacks."""
-    if check_input.columns.label is None or check_input.columns.answers in ("numbers", "answers", "texts", "ranking"):
+    without = ("numbers", "answers", "texts", "ranking", "generated")
+    if check_input.columns.label is None or check_input.columns.answers in without:
         return []
     counts, present = training_classes(check_input)
     too_small = np.flatnonzero(present & (counts < _LEAST))

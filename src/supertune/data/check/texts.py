@@ -6,6 +6,7 @@ share a key are read a second time and grouped by the text itself, so a collisio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import Columns, IntArray
+from supertune.conversation_rows import apart
+from supertune.conversations import Message
+from supertune.data.conversation_columns import conversations_in
 from supertune.data.table import Table
-from supertune.language import fold, is_blank
+from supertune.language import fold, is_blank, is_missing
 
 UNIQUE = -1
 BLANK = -2
 _BLANK_KEY = 0
 _BETWEEN = "\x1f"
-"""Between the sides of a pair: folding leaves no control characters in a text."""
+"""Between the sides of a pair, and between messages: folding leaves no control characters in a text."""
 _CHUNK = 262_144
 
 GroupArray = NDArray[np.int32]
@@ -83,7 +87,14 @@ def group_texts(splits: Mapping[str, Table], columns: Columns, *, key: TextKey =
 
 
 def folded_texts(table: Table, columns: Columns) -> Iterator[str]:
-    """What is compared of each row: its folded text, or the folded sides of its pair; nothing for a blank one."""
+    """What is compared of each row: its folded text, or the folded sides of its pair; nothing for a blank one.
+
+    Of a conversation that is what comes before its last answer.
+    """
+    if columns.answers == "generated":
+        for conversation in conversations_in(table, columns):
+            yield _BETWEEN.join(part for message in apart(conversation)[0].messages for part in _parts(message))
+        return
     if not columns.pair:
         for text in table.texts(columns.text):
             yield "" if is_blank(text) else fold(text)
@@ -91,6 +102,14 @@ def folded_texts(table: Table, columns: Columns) -> Iterator[str]:
     for sides in zip(*(table.texts((name,)) for name in columns.text), strict=True):
         folded = [fold(side) for side in sides]
         yield "" if any(map(is_blank, sides)) else _BETWEEN.join(sorted(folded) if columns.symmetric else folded)
+
+
+def _parts(message: Message) -> Iterator[str]:
+    """What is said in a message, folded, and which functions are called; nothing for nothing."""
+    if not is_missing(message.content):
+        yield fold(message.content)
+    for call in message.tool_calls:
+        yield json.dumps([call.name, call.arguments], sort_keys=True, default=str)
 
 
 def _keys(table: Table, columns: Columns, key: TextKey) -> KeyArray:
