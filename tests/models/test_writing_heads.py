@@ -17,7 +17,8 @@ from supertune.contracts import Head
 from supertune.errors import UserError
 from supertune.models import choose_padding, load_with_head, resolve
 
-SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 24}
+SMALL |= {"num_attention_heads": 2, "num_key_value_heads": 2}
 T5 = {
     "vocab_size": 40,
     "d_model": 16,

@@ -11,7 +11,7 @@ from typing import Any
 from supertune.errors import MissingExtraError, UserError
 from supertune.files import explained, sha256_bytes, write_text
 from supertune.models.gguf_model import GGUF_IMPORTER_VERSION
-from supertune.models.importing import import_once, imported_folder
+from supertune.models.importing import import_once, imported_folder, is_intact
 from supertune.models.source import Entry, ModelSource
 from supertune.models.weights import SAFETENSORS, file_digest
 
@@ -81,6 +81,8 @@ def provide_e5(entry: Entry) -> ModelSource:
         UserError: The data file is damaged, or the cache cannot be written.
     """
     folder = e5_folder()
+    if not is_intact(folder):
+        _package_folder(*_E5_PACKAGE, entry)
     import_once(folder, lambda unfinished: _import_e5(unfinished, entry), needed=_E5_BYTES_IMPORTED)
     return _imported(
         entry,
@@ -97,6 +99,9 @@ def provide_gemma(entry: Entry) -> ModelSource:
         UserError: A data file is damaged, or the cache cannot be written.
     """
     folder = gemma_folder()
+    if not is_intact(folder):
+        for package, module in (*_gemma_parts(), _GEMMA_PACKAGE):
+            _package_folder(package, module, entry)
     import_once(folder, lambda unfinished: _import_gemma(unfinished, entry), needed=_GEMMA_BYTES_IMPORTED)
     return _imported(
         entry, folder, f"{entry.hub_id}, {_GEMMA_FORM} from the package {_GEMMA_PACKAGE[0]}, stored as bfloat16."
@@ -175,18 +180,23 @@ def _facts(entry: Entry, package: str, source: Mapping[str, str], version: int) 
     }
 
 
+def _gemma_parts() -> list[tuple[str, str]]:
+    """Package and module of each part, in order."""
+    package, module = _GEMMA_PACKAGE
+    return [(f"{package}-part{number}", f"{module}_part{number}") for number in range(1, len(_GEMMA_PARTS) + 1)]
+
+
 def _import_gemma(folder: Path, entry: Entry) -> dict[str, Any]:
     from supertune.models.gguf_folder import read_set, write_folder
 
-    package, module = _GEMMA_PACKAGE
     parts = []
-    for number, digest in enumerate(_GEMMA_PARTS):
-        part = (f"{package}-part{number + 1}", f"{module}_part{number + 1}")
+    for number, (part, digest) in enumerate(zip(_gemma_parts(), _GEMMA_PARTS, strict=True)):
         data = _package_folder(*part, entry) / "data"
         name = f"{_GEMMA_FILE}.part{number:02}"
         _verify(data, {name: digest}, part[0])
         parts.append(data / name)
-    terms = _package_folder(package, module, entry) / "data"
+    package = _GEMMA_PACKAGE[0]
+    terms = _package_folder(*_GEMMA_PACKAGE, entry) / "data"
     _verify(terms, _GEMMA_TERMS, package)
     whole = folder / _GEMMA_FILE
     with whole.open("wb") as out:
