@@ -236,3 +236,15 @@ def test_a_folder_of_gguf_files_says_which_to_name(whole: bytes, tmp_path: Path)
     with pytest.raises(UserError, match="name the file") as caught:
         models.resolve(str(tmp_path / "models"))
     assert str(tmp_path / "models" / "m.gguf") in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"), [("embedding_length", 63), ("attention.head_count", 3), ("block_count", 3)]
+)
+def test_a_header_that_contradicts_the_weights_is_refused(entry: str, value: int, whole: bytes, tmp_path: Path) -> None:
+    key = f"qwen2.{entry}".encode() + struct.pack("<I", 4)
+    place = whole.index(key) + len(key)
+    (tmp_path / "m.gguf").write_bytes(whole[:place] + struct.pack("<I", value) + whole[place + 4 :])
+    with pytest.raises(UserError, match=r"m\.gguf"):
+        models.resolve(str(tmp_path / "m.gguf"))
+    assert not [entry for entry in (tmp_path / "cache" / "models").iterdir() if entry.suffix != ".lock"]

@@ -150,21 +150,29 @@ def _open(files: Sequence[GgufFile], work: Path) -> PreTrainedModel:
     # Newer architectures' readers take the vocabulary's size from the number of tokens.
     more = {"tokenizer.ggml.tokens": rows} if files[0].architecture in _newer() else {}
     join_without_vocabulary(files, work / _JOINED, more)
-    # Its reader has a progress bar that nothing switches off.
-    with quiet_loading(files[0].path), contextlib.redirect_stderr(io.StringIO()):
-        config = transformers.AutoConfig.from_pretrained(work, gguf_file=_JOINED, vocab_size=rows)
-        settle_positions(config, files)
-        auto_class: Any = (
-            transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
-        )
-        packed, info = auto_class.from_pretrained(
-            work,
-            config=config,
-            gguf_file=_JOINED,
-            dtype=dtype,
-            quantization_config=transformers.GgufConfig(dequantize=True),
-            output_loading_info=True,
-        )
+    try:
+        # Its reader has a progress bar that nothing switches off.
+        with quiet_loading(files[0].path), contextlib.redirect_stderr(io.StringIO()):
+            config = transformers.AutoConfig.from_pretrained(work, gguf_file=_JOINED, vocab_size=rows)
+            settle_positions(config, files)
+            auto_class: Any = (
+                transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+            )
+            packed, info = auto_class.from_pretrained(
+                work,
+                config=config,
+                gguf_file=_JOINED,
+                dtype=dtype,
+                quantization_config=transformers.GgufConfig(dequantize=True),
+                output_loading_info=True,
+            )
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"cannot be opened as a model of its architecture ({reason})",
+            where=where,
+            fix="get the file again, or name the folder or hub id of the original model",
+        ) from error
     (work / _JOINED).unlink()
     check_body_loaded(info, (), where=where)
     return _plain(packed, config, dtype)
