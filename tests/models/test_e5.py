@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 from supertune import models
 from supertune.errors import MissingExtraError, UserError
-from supertune.models import embedded
+from supertune.models import embedded, importing
 from supertune.models.e5_file import dequantise, parse
 from tiny_models import needs_e5
 
@@ -146,7 +146,7 @@ def test_damage_in_the_cache_is_noticed(e5: models.ModelSource, tmp_path: Path) 
     folder.mkdir()
     for file in e5.folder.iterdir():
         (folder / file.name).hardlink_to(file)
-    assert embedded.is_intact(folder)
+    assert importing.is_intact(folder)
     for name, damage in [
         ("tokenizer.json", None),
         ("config.json", b"{}"),
@@ -156,10 +156,10 @@ def test_damage_in_the_cache_is_noticed(e5: models.ModelSource, tmp_path: Path) 
         (folder / name).unlink()
         if damage is not None:
             (folder / name).write_bytes(damage)
-        assert not embedded.is_intact(folder), (name, damage)
+        assert not importing.is_intact(folder), (name, damage)
         (folder / name).unlink(missing_ok=True)
         (folder / name).hardlink_to(e5.folder / name)
-    assert embedded.is_intact(folder)
+    assert importing.is_intact(folder)
 
 
 @needs_e5
@@ -179,11 +179,11 @@ def test_import_over_a_damaged_one_is_killed_and_done_again(e5: models.ModelSour
     process.communicate()
     assert list(tmp_path.glob("models/.*.partial")), "killed too late for this test to mean anything"
     assert (folder / "model.safetensors").stat().st_size == 1_000_000
-    assert not embedded.is_intact(folder)
+    assert not importing.is_intact(folder)
 
     output, errors = _start_import(tmp_path).communicate(timeout=120)
     assert (output.strip(), errors) == (e5.sha256, "")
-    assert embedded.is_intact(folder)
+    assert importing.is_intact(folder)
     assert sorted(path.name for path in folder.parent.iterdir() if path != folder) == [f".{folder.name}.lock"]
     shutil.rmtree(folder)
 

@@ -22,10 +22,11 @@ def test_entries_are_named_as_they_are_listed() -> None:
     assert {"minilm", "e5-multilingual", "gemma-270m"} <= models.REGISTRY.keys()
 
 
-def test_gemma_is_known_but_comes_later() -> None:
-    with pytest.raises(UserError, match="comes with generative tasks") as caught:
-        models.resolve("gemma-270m")
-    assert "minilm" in str(caught.value.fix)
+@pytest.mark.parametrize("language", ["en", "zh", "de", "und"])
+def test_what_writes_is_a_decoder(language: str) -> None:
+    name = models.default_model(language, "decoder")
+    assert name == "gemma-270m"
+    assert models.REGISTRY[name].kind == "decoder"
 
 
 def test_importing_the_room_imports_nothing_heavy() -> None:
@@ -49,7 +50,7 @@ def test_slip_of_a_registered_name_is_told_without_network(slip: str, monkeypatc
 
 @pytest.mark.parametrize("path", ["./nothing-here", "/nothing/here", "~/nothing-here", "a/b/c", "nothing/"])
 def test_path_that_does_not_exist_is_not_asked_of_a_hub(path: str) -> None:
-    with pytest.raises(UserError, match="no such folder"):
+    with pytest.raises(UserError, match="no such folder or file"):
         models.resolve(path)
 
 

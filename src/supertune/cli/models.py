@@ -82,10 +82,17 @@ def _list(json: bool) -> None:
         )
         return
     Console(results=True).table(
-        ("name", "languages", "parameters", "licence", "when"),
+        ("name", "kind", "languages", "parameters", "licence", "when"),
         [
-            (name, " ".join(entry.languages), f"{entry.parameters / 1e6:.0f} M", entry.license, entry.advice)
+            (
+                name,
+                entry.kind,
+                " ".join(entry.languages),
+                f"{entry.parameters / 1e6:.0f} M",
+                entry.license,
+                entry.advice,
+            )
             for name, entry in REGISTRY.items()
         ],
-        right=(2,),
+        right=(3,),
     )

@@ -34,7 +34,9 @@ Pair = Annotated[
 ]
 Validation = Annotated[str | None, typer.Option("--validation", help="File with the validation rows.")]
 Test = Annotated[str | None, typer.Option("--test", help="File with the test rows.")]
-Model = Annotated[str | None, typer.Option("--model", help="Registered name (supertune models), folder, or hub id.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Registered name (supertune models), folder, GGUF file, or hub id.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of the split and of training.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any configuration key, e.g. train.epochs=5.")

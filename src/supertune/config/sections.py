@@ -54,7 +54,7 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """The pre-trained model to start from."""
 
-    name: str | None = Field(None, description="registered name, folder or hub id; null: by language")
+    name: str | None = Field(None, description="registered name, folder, GGUF file or hub id; null: by language")
     max_length: Annotated[int, Field(ge=8, le=131072)] | None = Field(
         None, description="tokens per text, longer ones are cut; null: 256 or what the model can take"
     )

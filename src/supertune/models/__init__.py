@@ -6,23 +6,25 @@ Nothing heavy is imported before a model is resolved.
 from __future__ import annotations
 
 from supertune.models.dropout import override_dropout
-from supertune.models.embedded import provide_e5, provide_minilm
+from supertune.models.embedded import provide_e5, provide_gemma, provide_minilm
 from supertune.models.embedding import embedding_of, write_embedding
 from supertune.models.heads import begin_output, load_with_head
 from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
 from supertune.models.resolving import find_model
-from supertune.models.source import Entry, ModelSource, Pooling, TextEmbedding
-from supertune.models.tokenizer import default_max_length, load_tokenizer, save_tokenizer
+from supertune.models.source import Entry, Kind, ModelSource, Pooling, TextEmbedding
+from supertune.models.tokenizer import choose_padding, default_max_length, load_tokenizer, save_tokenizer
 from supertune.models.weights import count_parameters, weights_digest
 
 __all__ = [
     "REGISTRY",
     "Entry",
+    "Kind",
     "ModelSource",
     "Pooling",
     "TextEmbedding",
     "begin_output",
     "check_body_loaded",
+    "choose_padding",
     "count_parameters",
     "default_max_length",
     "default_model",
@@ -77,14 +79,22 @@ REGISTRY: dict[str, Entry] = {
         max_positions=32_768,
         extra="bench",
         hub_id="google/gemma-3-270m",
-        advice="Writes text; it comes with generative tasks.",
+        advice="Writes text; small for that, and the default for it.",
+        provide=provide_gemma,
     ),
 }
 
 
-def default_model(language: str) -> str:
-    """Name of the model to start from for data in a language (ISO 639-1; ``und`` when unknown)."""
-    return "minilm" if language == "en" else "e5-multilingual"
+def default_model(language: str, kind: Kind = "encoder") -> str:
+    """Name of the model to start from.
+
+    Args:
+        language: Of the data, ISO 639-1; ``und`` when unknown.
+        kind: ``encoder`` for what reads texts, ``decoder`` for what writes them.
+    """
+    fitting = [entry for entry in REGISTRY.values() if entry.kind == kind]
+    # A model for one language is smaller and better at it than one for a hundred.
+    return next((entry.name for entry in fitting if language in entry.languages), fitting[-1].name)
 
 
 def resolve(
@@ -100,7 +110,7 @@ def resolve(
     asked only for what can be neither; a name close to a registered one is taken for a slip.
 
     Args:
-        name_or_path: A name in `REGISTRY`, a folder, or a hub id.
+        name_or_path: A name in `REGISTRY`, a folder, a GGUF file (of several, any), or a hub id.
         allow_pickle: Accept pickled weights where there are no safetensors.
         trust_remote_code: Accept a model that brings code to be run.
         offline: Never ask a hub; None: as the environment (``HF_HUB_OFFLINE``) says.

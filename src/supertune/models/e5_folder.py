@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supertune.files import write_json
 from supertune.models.charmap import compile_charmap
-from supertune.models.weights import SAFETENSORS
+from supertune.models.weights import SAFETENSORS, explained_saving
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,18 +61,13 @@ def write_folder(data: E5File, folder: Path) -> None:
 
 
 def _save_weights(state: dict[str, NDArray[np.float32]], path: Path) -> None:
-    import safetensors
     from safetensors.numpy import save_file
 
     # Made first, because the library makes it readable for its owner only.
     path.touch()
     mode = path.stat().st_mode
-    try:
+    with explained_saving(path):
         save_file(state, path, metadata={"format": "pt"})
-    except safetensors.SafetensorError as error:
-        # It wraps what the operating system says in words; the number is what callers understand.
-        number = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from error
     path.chmod(mode)
 
 

@@ -143,11 +143,11 @@ def _no_config(folder: Path) -> UserError:
         return UserError("is a run, not a model", where=where, fix=f"name the model in it: {inner[0]}")
     if inner:
         return UserError("has no config.json", where=where, fix=f"did you mean {inner[0]}?")
-    if next(folder.glob("*.gguf"), None):
+    if found := sorted(folder.glob("*.gguf")):
         return UserError(
-            "holds GGUF weights, which are made for inference",
+            "holds GGUF weights; a folder may hold several models of them",
             where=where,
-            fix="name the folder or hub id of the original model, with config.json and model.safetensors",
+            fix=f"name the file, e.g. {found[0]}; the original model, with config.json and model.safetensors, is exact",
         )
     return UserError(
         "has no config.json: it is not a model folder",

@@ -28,11 +28,19 @@ _HEADS = (
 """Modules that transformers puts on a body for a task, by whatever name; these may be newly initialised."""
 
 
+_INSTEAD = {
+    "AutoModelForCausalLM": "choose a decoder such as gemma-270m",
+    "AutoModelForSeq2SeqLM": "choose an encoder-decoder such as a T5, or a decoder such as gemma-270m",
+}
+"""Classes that write → what to choose where a model is of none of them."""
+
+
 def load_with_head(source: ModelSource, head: Head, *, pad_token_id: int | None, new: bool = True) -> PreTrainedModel:
     """Open the model with the head's class, in fp32, in evaluation mode.
 
     A head that the folder has no weights for is drawn from torch's global generator, which must be seeded first: what
-    stands between the body and the output as orthogonal matrices, the output as transformers does.
+    stands between the body and the output as orthogonal matrices, the output as transformers does. Classes that write
+    (``AutoModelForCausalLM``, ``AutoModelForSeq2SeqLM``) get none: what names the next token was pre-trained.
 
     Args:
         source: The model.
@@ -68,13 +76,28 @@ def load_with_head(source: ModelSource, head: Head, *, pad_token_id: int | None,
             raise UserError(
                 f"a model of type {config.model_type!r} has no {head.auto_class}",
                 where=str(source.folder),
-                fix="choose an encoder such as minilm or e5-multilingual",
+                fix=_INSTEAD.get(head.auto_class, "choose an encoder such as minilm or e5-multilingual"),
             ) from error
+    if head.auto_class in _INSTEAD:
+        check_body_loaded(info, (), where=str(source.folder))
+        _pad_what_is_written(model, pad_token_id)
+        writing: PreTrainedModel = model.eval()
+        return writing
     check_body_loaded(info, _HEADS if new else (), where=str(source.folder))
     _keep_lengths(model, info["missing_keys"])
     model.config.pad_token_id = pad_token_id
     opened: PreTrainedModel = model.eval()
     return opened
+
+
+def _pad_what_is_written(model: Any, pad_token_id: int | None) -> None:
+    """Let `generate` pad by this token.
+
+    ``config.json`` keeps its own: opened again, the model would never learn the embedding of the token named there,
+    and an encoder-decoder begins to write with it.
+    """
+    if pad_token_id is not None:
+        model.generation_config.pad_token_id = pad_token_id
 
 
 def begin_output(model: PreTrainedModel, bias: Sequence[float]) -> None:

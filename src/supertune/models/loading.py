@@ -6,6 +6,7 @@ import contextlib
 import logging as levels
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supertune.errors import UserError
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def quiet_loading(source: ModelSource) -> Iterator[None]:
+def quiet_loading(source: ModelSource | Path) -> Iterator[None]:
     """Keep transformers' tables of newly initialised heads and its progress bars from the user while loading.
 
     What matters in them is checked by `check_body_loaded`. Everything is as it was when the block ends.
+
+    Args:
+        source: The model, or the file that it comes from.
 
     Raises:
         UserError: The weights' shapes do not fit the folder's ``config.json``.
@@ -39,7 +43,7 @@ def quiet_loading(source: ModelSource) -> Iterator[None]:
             raise
         raise UserError(
             "the weights do not fit config.json: their shapes differ",
-            where=str(source.folder),
+            where=str(source if isinstance(source, Path) else source.folder),
             fix="use config.json and weights of the same model",
         ) from error
     finally:

@@ -11,6 +11,8 @@ from supertune.errors import UserError
 from supertune.files import explained
 from supertune.models import hub
 from supertune.models.folder import inspect_folder
+from supertune.models.gguf_file import is_gguf
+from supertune.models.gguf_model import import_gguf
 from supertune.models.source import Entry, ModelSource
 from supertune.models.weights import weights_digest
 
@@ -27,16 +29,14 @@ def find_model(
     if not name.strip():
         raise UserError("no model is named", where="model.name", fix=f"name one: {', '.join(registry)}")
     if name in registry:
-        return _registered(registry[name], registry)
+        return registry[name].provide(registry[name])
     path = Path(name).expanduser()
     with explained(path):
         is_folder, is_file = path.is_dir(), path.is_file()
     if is_folder:
         return _from_folder(name, path, allow_pickle=allow_pickle, trust_remote_code=trust_remote_code)
     if is_file:
-        raise UserError(
-            "is a file, not a model folder", where=name, fix="name the folder that config.json and the weights are in"
-        )
+        return _from_file(name, path)
     _refuse_impossible(name, registry)
     snapshot = hub.fetch(name, offline=offline, allow_pickle=allow_pickle, trust_remote_code=trust_remote_code)
     facts = inspect_folder(snapshot.folder, allow_pickle=allow_pickle, trust_remote_code=trust_remote_code)
@@ -54,15 +54,24 @@ def find_model(
     )
 
 
-def _registered(entry: Entry, registry: Mapping[str, Entry]) -> ModelSource:
-    if entry.provide is None:
-        usable = [repr(other.name) for other in registry.values() if other.provide is not None]
+def _from_file(name: str, path: Path) -> ModelSource:
+    if not is_gguf(path):
         raise UserError(
-            f"{entry.name!r} is a {entry.kind}, which comes with generative tasks: this version has none yet",
-            where="model.name",
-            fix=f"use {' or '.join(usable)}",
+            "is a file, not a model folder",
+            where=name,
+            fix="name the folder that config.json and the weights are in, or a GGUF file",
         )
-    return entry.provide(entry)
+    folder, made = import_gguf(path)
+    facts = inspect_folder(folder)
+    return ModelSource(
+        name=name,
+        folder=folder,
+        sha256=weights_digest(folder),
+        license=facts.license,
+        provenance=f"The {facts.model_type} model in the file {path.resolve()}. {made}",
+        origin="folder",
+        max_positions=facts.max_positions,
+    )
 
 
 def _from_folder(name: str, path: Path, *, allow_pickle: bool, trust_remote_code: bool) -> ModelSource:
@@ -85,7 +94,7 @@ def _refuse_impossible(name: str, registry: Mapping[str, Entry]) -> None:
     """Say so before any network is asked, where a name can only be a folder that is missing or a slip."""
     separators = {"/", os.sep, "\\"}
     if name.startswith((".", "~", *separators)) or name.endswith(tuple(separators)) or name.count("/") > 1:
-        raise UserError("there is no such folder", where=name, fix="check the path")
+        raise UserError("there is no such folder or file", where=name, fix="check the path")
     if "/" in name:
         return
     close = difflib.get_close_matches(name.lower(), registry, n=2, cutoff=0.7)

@@ -36,12 +36,12 @@ class ModelSource:
     """A model that was found and checked: a folder that plain transformers opens, and where it comes from.
 
     Attributes:
-        name: What the user called it: a registered name, a folder or a hub id.
+        name: What the user called it: a registered name, a folder, a GGUF file or a hub id.
         folder: The folder with config, weights and tokenizer.
         sha256: Digest of the weights as `supertune.models.weights_digest` computes it.
         license: SPDX-like identifier, or ``unknown``.
         provenance: One sentence for the report: what was used and where it came from.
-        origin: Whether it came with a package, from a folder, or from a hub.
+        origin: Whether it came with a package, from a folder or file, or from a hub.
         max_positions: Most tokens of one text that it can take, special tokens included.
         trust_remote_code: True when the user asked for the code beside the weights to be run.
         allow_pickle: True when the user asked for pickled weights to be read.
@@ -76,7 +76,7 @@ class Entry:
         extra: The extra of supertune that brings it.
         hub_id: The original on the Hugging Face hub.
         advice: One sentence: when to use it.
-        provide: Finds it on this machine (importing it first where needed); None while no task can use it.
+        provide: Finds it on this machine, importing it first where needed.
         similarity_scale: What cosines of its vectors were multiplied by before the softmax that it learned from: how
             far apart they are for it.
         embedding: How it makes one vector of a text.
@@ -91,6 +91,6 @@ class Entry:
     extra: str
     hub_id: str
     advice: str
-    provide: Callable[[Entry], ModelSource] | None = None
+    provide: Callable[[Entry], ModelSource]
     similarity_scale: float = SIMILARITY_SCALE
     embedding: TextEmbedding | None = None

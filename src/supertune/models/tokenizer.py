@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 _TYPES = "token_type_ids"
+_PADDING = ("<pad>", "[PAD]", "<|pad|>", "<PAD>", "<|padding|>", "<|finetune_right_pad_id|>", "<｜▁pad▁｜>")
 USUAL_MAX_LENGTH = 256
 """Tokens per text unless asked for otherwise: long enough for most messages, and quick on a processor."""
 
@@ -78,6 +79,42 @@ def load_tokenizer(source: ModelSource, *, max_length: int) -> PreTrainedTokeniz
     # Texts that are too long are counted and reported by the checks, for all rows and not only the first.
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer
+
+
+def choose_padding(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """Give a tokenizer without a padding token one that its vocabulary has, in place; decoders often have none.
+
+    A token that is called so, else one that is kept in reserve, else the unknown, else the one that ends texts. Whoever
+    makes batches tells padding by its place, never by this token: with the last choice, texts end with it.
+
+    Returns:
+        The token chosen; None where there was one.
+
+    Raises:
+        UserError: The vocabulary has no special token at all.
+    """
+    if tokenizer.pad_token_id is not None:
+        return None
+    vocabulary = tokenizer.get_vocab()
+    special = sorted((index, token) for token, index in _special(tokenizer).items())
+    named = [token for token in _PADDING if token in vocabulary]
+    named += [token for _, token in special if "pad" in token.lower().split("_") or "_pad" in token.lower()]
+    reserved = [token for _, token in special if "reserved" in token or "unused" in token]
+    last = [token for token in (tokenizer.unk_token, tokenizer.eos_token) if token in vocabulary]
+    chosen = next(iter([*named, *reserved, *last]), None)
+    if chosen is None:
+        raise UserError(
+            "has a tokenizer without padding, unknown or ending token, so texts of different lengths cannot be batched",
+            where=tokenizer.name_or_path or None,
+            fix='name one in its tokenizer_config.json, e.g. "pad_token": "<pad>"',
+        )
+    tokenizer.pad_token = chosen
+    return str(chosen)
+
+
+def _special(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    added = tokenizer.added_tokens_decoder
+    return {token.content: index for index, token in added.items() if token.special}
 
 
 def _settle_types(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +100,22 @@ def check_safetensors(path: Path) -> None:
         ) from error
     if empty:
         raise UserError("holds no weights", where=str(path), fix="copy or download the file again")
+
+
+@contextlib.contextmanager
+def explained_saving(path: Path) -> Iterator[None]:
+    """Turn what safetensors says about a full disk into what the operating system said.
+
+    Raises:
+        OSError: With the number that callers understand; the library wraps it in words.
+    """
+    import safetensors
+
+    try:
+        yield
+    except safetensors.SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from error
 
 
 def count_parameters(folder: Path) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from supertune.errors import UserError
 from supertune.strategies.own_weights import OwnWeights, quiet_saving
+from supertune.strategies.parts import writes
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +35,14 @@ class EncoderHeadStrategy(OwnWeights):
         """The model's body under a new head; seed torch first.
 
         Raises:
-            UserError: The model has an encoder and a decoder.
+            UserError: The model has an encoder and a decoder, or writes.
         """
+        if writes(model):
+            raise UserError(
+                f"{type(model).__name__} writes texts, and this strategy tells labels apart",
+                where="strategy.name",
+                fix="--strategy lora or --strategy full",
+            )
         if model.config.is_encoder_decoder:
             raise UserError(
                 f"a model of type {model.config.model_type!r} has an encoder and a decoder, and a text no mean in both",

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+WRITING = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+"""Classes of transformers that open a model that writes."""
+
+
+def writes(model: PreTrainedModel) -> bool:
+    """Whether a model names the next token of a text: a decoder's body, or an encoder-decoder's, under its output."""
+    return type(model).__name__.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+
+
 def head_modules(model: PreTrainedModel) -> list[str]:
     """Names of the modules with weights between the body's hidden states and the answer: its pooler, and all beside it.
 
@@ -22,8 +31,9 @@ def head_modules(model: PreTrainedModel) -> list[str]:
     """
     body = cast(Any, model).base_model
     names: list[str] = []
-    if body is model:
-        # Its own states are the answer, and a pooler stands beside them.
+    if body is model or writes(model):
+        # Its own states are the answer, and a pooler stands beside them; what names the next token was pre-trained
+        # with the body, whose embeddings it often is.
         return names
     for name, child in model.named_children():
         if child is body:
@@ -81,7 +91,13 @@ def _learns(module: torch.nn.Module) -> bool:
 
 
 def base_lines(auto_class: str) -> str:
-    """Python lines that make ``folder``, ``tokenizer``, ``labels``, and ``model`` of the ``base`` of an adapter."""
+    """Python lines that make ``folder``, ``tokenizer``, ``labels`` if any, and ``model`` of an adapter's ``base``."""
+    if auto_class in WRITING:
+        return f"""\
+folder = "."  # this folder
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = {auto_class}.from_pretrained(base)
+"""
     return f"""\
 folder = "."  # this folder
 with open(f"{{folder}}/labels.json", encoding="utf-8") as file:

@@ -67,7 +67,7 @@ class Prompts(PeftStrategy):
         Raises:
             UserError: A file is missing or damaged, or of another model.
         """
-        shape = self.shape(model)
+        shape = {**self.shape(model), "num_attention_heads": self.heads(model)}
         opened: Any = super().load(model, folder)
         stored = opened.peft_config["default"]
         for name in ("num_layers", "num_attention_heads"):
@@ -79,6 +79,10 @@ class Prompts(PeftStrategy):
                 )
         loaded: PreTrainedModel = opened
         return loaded
+
+    def heads(self, model: PreTrainedModel) -> int:
+        """Heads of attention that peft writes down."""
+        return int(model.config.get_text_config().num_attention_heads)
 
     def embedded(self, model: PreTrainedModel) -> dict[str, Any]:
         """The same for tokens that stand before the embedded text.
@@ -189,6 +193,11 @@ class PrefixStrategy(Prompts):
     """
 
     name = "prefix"
+
+    def heads(self, model: PreTrainedModel) -> int:
+        """Those of keys and values, which in most decoders are fewer than those of queries."""
+        config = model.config.get_text_config()
+        return int(getattr(config, "num_key_value_heads", None) or config.num_attention_heads)
 
     def caution(self, parameters: int) -> str | None:
         """It reaches every layer, and does not depend on the model's size as prompts do."""

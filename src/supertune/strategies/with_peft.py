@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from supertune.contracts import FrozenPrefix, ParameterGroup
 from supertune.errors import UserError
-from supertune.strategies.parts import base_lines, head_modules
+from supertune.strategies.parts import WRITING, base_lines, head_modules, writes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -21,8 +21,14 @@ TASK_TYPES: Mapping[str, str] = {
     "ForSequenceClassification": "SEQ_CLS",
     "ForQuestionAnswering": "QUESTION_ANS",
     "ForTokenClassification": "TOKEN_CLS",
+    "ForCausalLM": "CAUSAL_LM",
+    "LMHeadModel": "CAUSAL_LM",
 }
-"""End of a model class's name → what peft calls its task."""
+"""End of a model class's name → what peft calls its task.
+
+Encoder-decoders that write have none: peft 0.21 asks transformers for a method that it has no more. What is injected
+into layers works and opens without.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,10 @@ class PeftStrategy:
         kind = type(model).__name__
         body = cast(Any, model).base_model is model
         known = next((task for end, task in TASK_TYPES.items() if kind.endswith(end)), None)
-        configuration.task_type = "FEATURE_EXTRACTION" if body else known
+        # A T5 that writes is its own body.
+        configuration.task_type = "FEATURE_EXTRACTION" if body and not writes(model) else known
         # Those that peft names by itself may lack a pooler, and a head that is not saved is lost (peft#876).
-        configuration.modules_to_save = head_modules(model)
+        configuration.modules_to_save = head_modules(model) or None
         with _quietly():
             prepared: Any = peft.get_peft_model(model, configuration)
         return prepared  # type: ignore[no-any-return]
@@ -170,9 +177,9 @@ class PeftStrategy:
 
     def load_lines(self, auto_class: str) -> str:
         """Plain peft opens it."""
+        # Labels are read from a file.
         return f"""\
-import json
-
+{"" if auto_class in WRITING else "import json" + chr(10) * 2}\
 from peft import PeftModel
 from transformers import {auto_class}, AutoTokenizer
 
