@@ -27,6 +27,9 @@ _TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}"
 _UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
 # A run of letters, digits and marks of any script; what stands in scripts without spaces is taken out of it again.
 _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
+# A letter or digit of a script with spaces, then more of them, marks, and apostrophes inside.
+_SPACED = rf"(?!{_CHARACTER})[^\W_]"
+_UNIT = re.compile(rf"{_CHARACTER}|{_SPACED}(?:{_SPACED}|[\u0300-\u036f\u0900-\u0dff]|['’](?={_SPACED}))*|\S")
 _MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
@@ -131,6 +134,16 @@ def words(text: str) -> list[str]:
     for token in _TOKEN_OR_HAN_RUN.findall(_folded(text)):
         tokens.extend([token] if token.isascii() or len(token) == 1 else rjieba.cut(token))
     return tokens
+
+
+def units(text: str) -> list[str]:
+    """All that a text says, in order: characters of scripts without spaces singly, words of the others, single signs.
+
+    Signs are punctuation, emoji and the like; white space is nothing.
+    Unlike `characters_and_words` it knows the words of every script, so that nothing goes uncounted. Case is folded
+    away, and so is full width.
+    """
+    return _UNIT.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def search_terms(text: str) -> list[str]:
