@@ -31,6 +31,9 @@ _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
 _RANGES = "".join(part[1:-1] for part in (_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[々〇]"))
 _ASCII_TOKEN = re.compile(r"[a-z0-9]+")
 _ANY_TOKEN = re.compile(rf"[{_RANGES}]|[^\W_{_RANGES}]+")
+# A letter or digit of a script with spaces, then more of them, marks, and apostrophes inside.
+_SPACED = rf"(?!{_CHARACTER})[^\W_]"
+_UNIT = re.compile(rf"{_CHARACTER}|{_SPACED}(?:{_SPACED}|[\u0300-\u036f\u0900-\u0dff]|['’](?={_SPACED}))*|\S")
 _MILD_BREAK = re.compile(r"[，,、；;：:]+\s*|\s+")
 _TO_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
@@ -168,6 +171,16 @@ def running_tokens(text: str) -> list[str]:
         return _ASCII_TOKEN.findall(text.lower())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return _ANY_TOKEN.findall(folded)
+
+
+def units(text: str) -> list[str]:
+    """All that a text says, in order: characters of scripts without spaces singly, words of the others, single signs.
+
+    Signs are punctuation, emoji and the like; white space is nothing.
+    Unlike `characters_and_words` it knows the words of every script, so that nothing goes uncounted. Case is folded
+    away, and so is full width.
+    """
+    return _UNIT.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def search_terms(text: str) -> list[str]:

@@ -110,15 +110,19 @@ class Outcome:
     Attributes:
         targets: (rows, …) the truth: indices of classes int64 (rows,), numbers float64 (rows, columns), or which labels
             apply bool (rows, labels). Of texts tuples of acceptable ones, object (rows,), of answers to questions an
-            empty one where there is none. Of rankings tuples of the relevances of all that is relevant to the query,
+            empty one where there is none. Of likelihoods int64 (rows, 2), how many tokens were to be written and how
+            many characters they are. Of rankings tuples of the relevances of all that is relevant to the query,
             above 0 and descending. Of spans tuples of (start, end, index of the label), object (rows,).
         outputs: (rows, …) the answers: probabilities float64 (rows, classes or labels), or numbers as the targets are.
-            Texts, object (rows,), "" for no answer. Of rankings the relevances of the first items found for each
+            Texts, object (rows,), "" for no answer. Of likelihoods −ln of the probability of those tokens together,
+            float64 (rows,). Of rankings the relevances of the first items found for each
             query, float64 (rows, items), 0 for what is irrelevant. Of spans as the targets are.
         labels: What the classes or labels are called, in index order, or the columns of numbers.
         answers: The kind of answers that these are, which says by what metrics they are measured: ``classes``,
-            ``numbers``, ``sets`` of labels, ``answers`` to questions, ``spans`` of texts, ``texts``, or ``ranking``.
+            ``numbers``, ``sets`` of labels, ``answers`` to questions, ``spans`` of texts, ``texts``, texts that were
+            ``generated``, ``likelihoods`` of texts, or ``ranking``.
         given: For sets: bool (rows, labels), the labels that the answers hold.
+        ended: For generated texts: what ended each, object (rows,), ``length`` where nothing but a limit did.
         ratings: For numbers: the lowest and the highest rating of each column, None for one that is not rated.
     """
 
@@ -128,14 +132,15 @@ class Outcome:
     answers: str = "classes"
     ratings: tuple[tuple[float, float] | None, ...] = ()
     given: NDArray[np.bool_] | None = None
+    ended: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: NDArray[Any]) -> Outcome:
         """Some of the rows, by index or by a mask."""
-        given = None if self.given is None else self.given[rows]
-        return replace(self, targets=self.targets[rows], outputs=self.outputs[rows], given=given)
+        given, ended = (None if each is None else each[rows] for each in (self.given, self.ended))
+        return replace(self, targets=self.targets[rows], outputs=self.outputs[rows], given=given, ended=ended)
 
 
 def worst(findings: Iterable[Finding]) -> Severity | None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from supertune.contracts import FloatArray, Outcome, Score
 from supertune.errors import UserError
 from supertune.evaluate.baselines import MajorityBaseline, TfidfBaseline
 from supertune.evaluate.calibration import ReliabilityBin, reliability
 from supertune.evaluate.compare import paired
 from supertune.evaluate.counts import class_counts, confusion
+from supertune.evaluate.generated import SideBySide, side_by_side
 from supertune.evaluate.intervals import mean_of_shares
 from supertune.evaluate.metric import Measured, Metric, Resampling
 from supertune.evaluate.numbers import (
@@ -69,6 +72,7 @@ __all__ = [
     "ReliabilityBin",
     "Resampling",
     "SentenceBaseline",
+    "SideBySide",
     "TfidfBaseline",
     "TfidfLabels",
     "TfidfRidge",
@@ -94,8 +98,10 @@ __all__ = [
     "places_taken",
     "reliability",
     "reliability_chart",
+    "row_scores",
     "row_values",
     "score",
+    "side_by_side",
     "textrank",
     "truth_and_answers",
     "verdict",
@@ -175,6 +181,19 @@ def row_values(outcome: Outcome, metric: str) -> FloatArray:
     if entry.from_rows is None:
         raise UserError(f"the metric {metric!r} is no mean over rows", fix="choose another")
     return entry.from_rows(outcome)
+
+
+def row_scores(outcome: Outcome, metric: str) -> FloatArray:
+    """Float64 (rows,): the metric of each row alone, to sort rows by; for corpus metrics such as BLEU too.
+
+    Raises:
+        UserError: The name is unknown, or there is no such number for these rows.
+    """
+    entry = _metric(metric, outcome.answers)
+    if entry.from_rows is not None:
+        return row_values(outcome, metric)
+    alone = (outcome.take(np.array([row])) for row in range(len(outcome)))
+    return np.array([estimate(one, metric) for one in alone], np.float64)
 
 
 def paired_difference(a: Outcome, b: Outcome, metric: str, *, seed: int = 0, resamples: int = 2000) -> Score:

@@ -7,6 +7,16 @@ from collections.abc import Mapping
 from supertune.evaluate.auroc import auroc
 from supertune.evaluate.averages import accuracy, macro, micro, per_class, weighted
 from supertune.evaluate.calibration import ece
+from supertune.evaluate.generated import (
+    bits_per_character,
+    distinct,
+    empty,
+    length_ratio,
+    loss_per_token,
+    perplexity,
+    repetition,
+    run_on,
+)
 from supertune.evaluate.log_loss import log_loss
 from supertune.evaluate.mcc import mcc
 from supertune.evaluate.metric import Metric
@@ -25,6 +35,21 @@ from supertune.evaluate.sets import (
 from supertune.evaluate.spans import boundaries, exact_texts, label_accuracy, span_macro, span_micro, span_per_label
 from supertune.evaluate.texts import bleu, chrf, exact_match, exact_match_cmrc, f1, f1_cmrc, rouge, ter
 
+_ANSWERS: Mapping[str, Metric] = {
+    "exact_match": exact_match(),
+    "f1": f1(),
+    "exact_match_cmrc": exact_match_cmrc(),
+    "f1_cmrc": f1_cmrc(),
+}
+_TEXTS: Mapping[str, Metric] = {
+    "rouge1": rouge("rouge1"),
+    "rouge2": rouge("rouge2"),
+    "rougeL": rouge("rougeL"),
+    "rougeLsum": rouge("rougeLsum"),
+    "bleu": bleu(),
+    "chrf": chrf(),
+    "ter": ter(),
+}
 _RANKING: Mapping[str, Metric] = {
     "mrr": mrr(),
     "ndcg@10": ndcg(10),
@@ -78,12 +103,7 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "label_ranking": label_ranking(),
         "log_loss": set_log_loss(),
     },
-    "answers": {
-        "exact_match": exact_match(),
-        "f1": f1(),
-        "exact_match_cmrc": exact_match_cmrc(),
-        "f1_cmrc": f1_cmrc(),
-    },
+    "answers": _ANSWERS,
     "spans": {
         "f1_micro": span_micro("f1"),
         "precision_micro": span_micro("precision"),
@@ -100,14 +120,21 @@ METRICS: Mapping[str, Mapping[str, Metric]] = {
         "label_accuracy": label_accuracy(),
         "exact_texts": exact_texts(),
     },
-    "texts": {
-        "rouge1": rouge("rouge1"),
-        "rouge2": rouge("rouge2"),
-        "rougeL": rouge("rougeL"),
-        "rougeLsum": rouge("rougeLsum"),
-        "bleu": bleu(),
-        "chrf": chrf(),
-        "ter": ter(),
+    "texts": _TEXTS,
+    "generated": {
+        **_TEXTS,
+        **_ANSWERS,
+        "length_ratio": length_ratio(),
+        "repetition": repetition(),
+        "distinct1": distinct(1),
+        "distinct2": distinct(2),
+        "empty": empty(),
+        "run_on": run_on(),
+    },
+    "likelihoods": {
+        "loss_per_token": loss_per_token(),
+        "perplexity": perplexity(),
+        "bits_per_character": bits_per_character(),
     },
     "ranking": _RANKING,
     "reranking": _RANKING,

@@ -108,6 +108,43 @@ def check_texts(outcome: Outcome) -> None:
     _check_texts(outcome, least=1)
 
 
+def check_generated(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: As for texts; or it is told of some rows alone how they ended.
+    """
+    _check_texts(outcome, least=1)
+    if outcome.ended is not None and outcome.ended.shape != outcome.targets.shape:
+        raise UserError(
+            f"it is told of {len(outcome.ended)} of {len(outcome.targets)} texts how they ended",
+            fix="tell it of each, or of none",
+        )
+
+
+def check_likelihoods(outcome: Outcome) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: No rows, losses that are not finite numbers, or rows of which nothing was to be written.
+    """
+    _check_rows(outcome, "an answer")
+    n = len(outcome.targets)
+    if outcome.targets.shape != (n, 2) or outcome.outputs.shape != (n,):
+        raise UserError(
+            f"the losses have the shape {outcome.outputs.shape} and their counts {outcome.targets.shape}",
+            fix="give a sum of losses for each row, and its tokens and characters",
+        )
+    if not np.isfinite(outcome.outputs).all():
+        raise UserError(
+            f"the loss of row {int(np.flatnonzero(~np.isfinite(outcome.outputs))[0])} is not a number",
+            fix="training has diverged: lower train.learning_rate and train again",
+        )
+    if (outcome.targets[:, 0] < 1).any() or (outcome.targets[:, 1] < 0).any():
+        row = int(np.flatnonzero((outcome.targets[:, 0] < 1) | (outcome.targets[:, 1] < 0))[0])
+        raise UserError(f"row {row} has no tokens to be written", fix="leave such rows out before measuring")
+
+
 def _check_texts(outcome: Outcome, *, least: int) -> None:
     _check_rows(outcome, "a reference")
     if outcome.outputs.shape != outcome.targets.shape:
@@ -200,5 +237,7 @@ _CHECKS: Mapping[str, Callable[[Outcome], None]] = {
     "answers": check_answers,
     "spans": check_spans,
     "texts": check_texts,
+    "generated": check_generated,
+    "likelihoods": check_likelihoods,
     "ranking": check_ranking,
 }

@@ -12,11 +12,12 @@ import numpy as np
 
 from supertune.console import Console
 from supertune.contracts import Features, IntArray, ReadsLabels, Task
+from supertune.memory import available_bytes
 from supertune.models import load_configuration
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.settings import default_rate
 from supertune.recipes.start import Start
-from supertune.train import available_bytes, collate, measure_attention, pieces_that_fit, range_test
+from supertune.train import collate, measure_attention, pieces_that_fit, range_test
 
 if TYPE_CHECKING:
     import torch

@@ -12,6 +12,7 @@ from supertune.config import Config, absolute_paths
 from supertune.console import Console
 from supertune.contracts import Columns, ReadsLabels, Strategy
 from supertune.errors import UserError
+from supertune.memory import available_bytes
 from supertune.models import (
     REGISTRY,
     ModelSource,
@@ -29,7 +30,7 @@ from supertune.recipes.settings import TAUGHT_LOSS, check_fits, chosen_strategy,
 from supertune.recipes.vectors import task_settings
 from supertune.strategies import looks_back_only
 from supertune.tasks import TASKS
-from supertune.train import Precision, available_bytes, considerate_threads, measure_precision
+from supertune.train import Precision, considerate_threads, measure_precision
 
 if TYPE_CHECKING:
     import torch

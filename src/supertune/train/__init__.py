@@ -35,7 +35,7 @@ from supertune.train.losses import (
     pointing,
     supervised_contrastive,
 )
-from supertune.train.memory import activation_bytes, available_bytes, out_of_memory, pieces_that_fit
+from supertune.train.memory import activation_bytes, pieces_that_fit
 from supertune.train.optimizers import OPTIMIZERS, RATE_FACTORS, OptimizerSettings, build_optimizer, hidden_matrices
 from supertune.train.precision import Precision, measure_precision
 from supertune.train.randomness import generator, torch_seed
@@ -94,7 +94,6 @@ __all__ = [
     "WeightAverage",
     "Written",
     "activation_bytes",
-    "available_bytes",
     "balanced_weights",
     "build_optimizer",
     "by_similarity",
@@ -116,7 +115,6 @@ __all__ = [
     "measure_precision",
     "mixout",
     "newest_good",
-    "out_of_memory",
     "pieces_that_fit",
     "plain_descent",
     "pointing",

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import Features
+from supertune.memory import out_of_memory
 from supertune.train.batches import collate, sequential_order
-from supertune.train.memory import out_of_memory
 
 if TYPE_CHECKING:
     import torch

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supertune.contracts import Consumer, Event, Features, IntArray, Stop
+from supertune.memory import out_of_memory
 from supertune.train.batches import Batching, collate, epoch_order, sequential_order
 from supertune.train.coupled import even_pieces
 from supertune.train.learner import Learner
-from supertune.train.memory import out_of_memory
 from supertune.train.schedules import Schedule
 
 if TYPE_CHECKING:

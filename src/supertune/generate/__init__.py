@@ -1,0 +1,9 @@
+"""Texts that a model writes: batches of prompts, or one text as it comes."""
+
+from __future__ import annotations
+
+from supertune.generate.settings import Ending, Generated, GenerationSettings
+from supertune.generate.stopping import Decode
+from supertune.generate.writing import Progress, generate, stream
+
+__all__ = ["Decode", "Ending", "Generated", "GenerationSettings", "Progress", "generate", "stream"]
