@@ -2,8 +2,8 @@
 
 Of a model with 262,144 tokens in its vocabulary the logits of 1,000 tokens take a gigabyte, several times over. Here
 they live in blocks of a bounded size; gradients are made beside the loss, while a block is there, so that none has to
-be made again on the way back. Memory beyond what goes in and comes out: 4 MB for a linear head that does not learn,
-128 MB for others, whatever the tokens and the vocabulary.
+be made again on the way back. Memory for logits, whatever the tokens and the vocabulary: 4 MB for a linear head that does
+not learn, 128 MB for others.
 """
 
 from __future__ import annotations
@@ -140,6 +140,11 @@ class _Learning:
         self._hidden, self._head, self._targets = hidden.detach(), head, targets
         self._weights, self._rule, self._parameters = weights, rule, parameters
         self._wanted = hidden.requires_grad
+        self._versions = self._present_versions()
+
+    def _present_versions(self) -> list[int]:
+        """What tells that a tensor was written to."""
+        return [tensor._version for tensor in (self._hidden, self._targets, *self._parameters)]
 
     def made(self) -> tuple[torch.Tensor, Gradients]:
         """The loss, and gradients of the hidden states and of each parameter, None for what needs none."""
@@ -154,7 +159,13 @@ class _Learning:
             return _total(losses, self._weights), gradients
 
     def again(self) -> Gradients:
-        """The same gradients once more."""
+        """The same gradients once more.
+
+        Raises:
+            RuntimeError: What they are made of has changed since.
+        """
+        if self._versions != self._present_versions():
+            raise RuntimeError("hidden states or weights of the head have changed since the loss was computed")
         return self.made()[1]
 
     def _any(self) -> tuple[torch.Tensor, Gradients]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from supertune.train.losses.products import accumulation_type, add_product_, product, rounds_products
+from supertune.train.losses.products import accumulation_type, add_product_, operand, product, rounds_products
 from supertune.train.losses.token_rule import TokenRule
 
 if TYPE_CHECKING:
@@ -139,13 +139,15 @@ def linear_by_token_chunks(
                 of_hidden[rows] = logits @ weight
             else:
                 for block in _blocks(len(weight)):
-                    add_product_(of_hidden[rows], logits[:, block], weight[block])
+                    factor = operand(weight[block], kind)
+                    add_product_(of_hidden[rows], logits[:, block].to(factor.dtype), factor)
         if of_weight is not None:
+            factor = states if narrow else operand(states, kind)
             for block in _blocks(len(weight)):
                 if narrow:
-                    of_weight[block].add_(logits[:, block].T @ states)
+                    of_weight[block].add_(logits[:, block].T @ factor)
                 else:
-                    add_product_(of_weight[block], logits[:, block].T, states)
+                    add_product_(of_weight[block], logits[:, block].T.to(factor.dtype), factor)
         if of_bias is not None:
             of_bias += logits.sum(dim=0, dtype=kind)
     return losses, [of_hidden, of_weight, of_bias]
