@@ -2,8 +2,8 @@
 
 Of a model with 262,144 tokens in its vocabulary the logits of 1,000 tokens take a gigabyte, several times over. Here
 they live in blocks of a bounded size; gradients are made beside the loss, while a block is there, so that none has to
-be made again on the way back. Memory for logits, whatever the tokens and the vocabulary: 4 MB for a linear head that does
-not learn, 128 MB for others.
+be made again on the way back. Memory for logits, whatever the tokens and the vocabulary: 4 MB for a linear head that
+does not learn, 128 MB for others.
 """
 
 from __future__ import annotations
