@@ -1,4 +1,4 @@
-"""Chat templates of well-known models, written anew from their published formats, and tokenizers trained to hold them."""
+"""Chat templates of well-known models, written anew from their published formats, and tokenizers that hold them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ CHATML = """{% for m in messages %}<|im_start|>{{ m.role }}
 {% endif %}"""
 
 YI = """{% if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}
-{%- for m in messages if m.role != 'system' %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}
+{%- for m in messages if m.role != 'system' %}
+    {{- '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}
+{%- endfor %}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
 
 QWEN = """
@@ -37,7 +39,8 @@ QWEN = """
             {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
         {%- endif %}
         {%- if loop.index0 > ns.last and (loop.last or thought) %}
-            {{- '<|im_start|>assistant\\n<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+            {{- '<|im_start|>assistant\\n<think>\\n' + thought.strip('\\n') }}
+            {{- '\\n</think>\\n\\n' + content.lstrip('\\n') }}
         {%- else %}
             {{- '<|im_start|>assistant\\n' + content }}
         {%- endif %}
@@ -95,8 +98,7 @@ MISTRAL = """{{- bos_token }}
 {%- endif %}
 {%- for m in turns %}
     {%- if m.role == 'user' %}
-        {{- '[INST] ' + (system + '\\n\\n' if system and loop.revindex <= 2 and loop.index0 >= (turns | length) - 2 else '') }}
-        {{- m.content + '[/INST]' }}
+        {{- '[INST] ' + (system + '\\n\\n' if system and loop.revindex <= 2 else '') + m.content + '[/INST]' }}
     {%- elif m.role == 'assistant' %}
         {{- ' ' + (m.content | trim) + eos_token }}
     {%- else %}
@@ -255,7 +257,7 @@ def _trained(kind: str, special: tuple[str, ...]) -> str:
 
 
 def chat_tokenizer(known: Known, kind: str = "byte-bpe", *, template: bool = True) -> Any:
-    """A tokenizer as transformers opens it, that holds a template's markers; it puts ``bos`` before texts if there is one."""
+    """A tokenizer as transformers opens it that holds a template's markers and puts ``bos``, if any, before texts."""
     from tokenizers import AddedToken, Tokenizer, processors
     from transformers import PreTrainedTokenizerFast
 

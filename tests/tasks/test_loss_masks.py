@@ -1,4 +1,4 @@
-"""What carries loss, for well-known templates and tokenizers of every kind: exactly the answers and their stop tokens."""
+"""What carries loss, for well-known templates and tokenizers of any kind: exactly the answers and their stop tokens."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class Spelling:
         return self._ended(index, begin, behind, own=last) or Turn(begin, behind, None, self.text)
 
     def _alike(self, index: int, prompt: str | None, substitute: str, done: str, begin: int) -> Turn:
-        """Where an answer stands that was written otherwise while it was the last, if what is learned of it is the same.
+        """Where an answer stands that is written otherwise while it is the last, if what is learned of it is the same.
 
         An empty think block that only the last answer gets is not learned and makes no difference.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,16 +172,6 @@ class RenderingCounts:
         if self.unstopped:
             found.append(f"{self.unstopped} answers end without a token that could be learned")
         return found
-
-
-def stop_ids(stops: Iterable[str], tokenizer: Any) -> list[int]:
-    """The ids that `generate` must stop at: those that end answers, the most frequent first, then ``eos_token``.
-
-    Belong into ``generation_config.json`` as ``eos_token_id``.
-    """
-    found = [int(tokenizer.convert_tokens_to_ids(stop)) for stop in stops]
-    usual = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
-    return list(dict.fromkeys([*found, *usual]))
 
 
 def _once(rows: list[int], row: int) -> None:

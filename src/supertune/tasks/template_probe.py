@@ -1,0 +1,127 @@
+"""What a template does with the rows, found before any training: what ends an answer, and what stands before one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from supertune.conversations import Conversation
+from supertune.errors import UserError
+from supertune.tasks.loss_spans import RowProblemError
+from supertune.tasks.rendering import Renderer
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+_THINKING = "enable_thinking"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was found.
+
+    Attributes:
+        stops: Token that ends answers → how many of those that were looked at.
+        preamble: What the template writes between its prompt and an answer and nobody learns (an empty think block);
+            empty where there is nothing.
+        thinking_off: ``enable_thinking: false`` makes that part of the prompt: then the model is asked as trained.
+    """
+
+    stops: Counter[str]
+    preamble: str
+    thinking_off: bool
+
+    @property
+    def announcements(self) -> tuple[str, ...]:
+        """What the user should know, one sentence each."""
+        ends = " or ".join(self.stops) or "nothing"
+        found = [f"an answer ends with {ends}"]
+        if self.preamble and not self.thinking_off:
+            found.append(f"the template writes {self.preamble!r} before answers, but does not ask for them with it")
+        return tuple(found)
+
+
+def probed(renderer: Renderer, conversations: Iterable[Conversation]) -> Probe:
+    """Look at some conversations; those that cannot be learned are passed over, and named when all are encoded.
+
+    Raises:
+        UserError: None of those that can be learned trains a token that ends an answer.
+    """
+    stops: Counter[str] = Counter()
+    preambles: Counter[str] = Counter()
+    seen = []
+    for conversation in conversations:
+        try:
+            items = renderer.render(conversation)
+        except RowProblemError:
+            continue
+        for item in items:
+            stops.update(item.stops)
+        if items:
+            preambles[_preamble(renderer, conversation)] += 1
+            seen.append(conversation)
+    if seen and not stops:
+        raise UserError(
+            "no answer ends with a token of its own: a model trained on it would never stop",
+            where="task.template",
+            fix="set task.template=headings, or end answers with the tokenizer's eos_token in your template",
+        )
+    preamble = max((text for text in preambles if text), key=preambles.__getitem__, default="")
+    return Probe(stops, preamble, bool(preamble) and _without_thinking(renderer, seen))
+
+
+def stop_ids(stops: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The ids that `generate` must stop at: those that end answers, the most frequent first, and ``eos_token``."""
+    frequent = [stop for stop, _ in stops.most_common()] if isinstance(stops, Counter) else list(stops)
+    names = [*frequent, *([tokenizer.eos_token] if tokenizer.eos_token is not None else [])]
+    return list(dict.fromkeys(int(tokenizer.backend_tokenizer.token_to_id(name)) for name in names))
+
+
+def stop_generation(config: GenerationConfig, ids: Sequence[int]) -> None:
+    """Have a model's ``generation_config`` stop where its answers end, and where it stopped before.
+
+    What it is padded with is set to the first of them where nothing else is known: generated texts are told apart by
+    their length.
+    """
+    before = config.eos_token_id
+    known = [] if before is None else [before] if isinstance(before, int) else list(before)
+    config.eos_token_id = list(dict.fromkeys([*ids, *known]))
+    if config.pad_token_id is None:
+        config.pad_token_id = config.eos_token_id[0]
+
+
+def _preamble(renderer: Renderer, conversation: Conversation) -> str:
+    """What stands between the prompt for the last answer and what is learned of it; empty where that is white space."""
+    last = max((place for place, each in enumerate(conversation.messages) if each.role == "assistant"), default=0)
+    message = conversation.messages[last]
+    if conversation.plain or not last or (message.reasoning and renderer.settings.reasoning != "drop"):
+        return ""
+    upto = replace(conversation, messages=conversation.messages[: last + 1])
+    try:
+        prompt = renderer.prompt(replace(conversation, messages=conversation.messages[:last])).text
+        items = renderer.render(upto)
+    except RowProblemError:
+        return ""
+    spans = [span for item in items[-1:] for span in item.spans if span.begin >= len(prompt)]
+    between = items[-1].text[len(prompt) : spans[0].begin] if spans else ""
+    return between if between.strip() else ""
+
+
+def _without_thinking(renderer: Renderer, conversations: Sequence[Conversation]) -> bool:
+    """Whether all of some conversations could be learned with ``enable_thinking: false``, asked for as trained."""
+    if not renderer.template.knows(_THINKING):
+        return False
+    template = replace(renderer.template, variables={**renderer.template.variables, _THINKING: False})
+    other = Renderer(renderer.tokenizer, template, renderer.settings)
+    for conversation in conversations:
+        if any(message.reasoning for message in conversation.messages) and renderer.settings.reasoning != "drop":
+            return False
+        try:
+            other.render(conversation)
+        except RowProblemError:
+            return False
+        if _preamble(other, conversation):
+            return False
+    return True
