@@ -24,6 +24,8 @@ _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _SECRET = 0x100000
 """The first of the private characters that secret names are made of: the last plane, which hardly any font uses."""
 _PLAIN = re.compile(f"[{_OPEN}{_CLOSE}{chr(_SECRET)}-{chr(0x10FFFD)}]")
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+"""A piece for a byte, by which characters are written that the vocabulary does not hold; it steers nothing."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,11 @@ def unmarked(text: str) -> Unmarked:
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerBase, templates: Iterable[str] = ()) -> ControlTokens:
-    """The control tokens of a tokenizer: its special ones, and added ones that stand in a template; no white space."""
+    """The control tokens of a tokenizer: special ones, and added ones that a template writes, but no white space."""
     literal = "\0".join(templates)
     ids, special = {}, set()
     for token_id, token in tokenizer.added_tokens_decoder.items():
-        if token.content.isspace() or not token.content:
+        if token.content.isspace() or not token.content or _BYTE.fullmatch(token.content):
             continue
         if token.special or token.content in literal:
             ids[token.content] = token_id

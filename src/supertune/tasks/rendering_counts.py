@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,7 +115,8 @@ class RenderingCounts:
         if self.policy == "error" and self.long_rows:
             row, tokens = max(self.long_rows.items(), key=lambda item: item[1])
             raise UserError(
-                f"{_rows(list(self.long_rows))} longer than {self.max_length} tokens (row {row}: {tokens})",
+                f"{_rows(list(self.long_rows))} {_are(self.long_rows)} longer than {self.max_length} tokens "
+                f"(row {row}: {tokens})",
                 where=where,
                 fix="raise model.max_length, or set task.too_long to cut or drop",
             )
@@ -159,7 +160,8 @@ class RenderingCounts:
         """What the user should know although training goes on, a sentence each."""
         found = []
         if self.cut_rows:
-            found.append(f"{_rows(self.cut_rows)} cut to {self.max_length} tokens, {len(self.lost_rows)} lost answer")
+            lost = f"of which {len(self.lost_rows)} lost some of their answer"
+            found.append(f"{_rows(self.cut_rows)} cut to {self.max_length} tokens, {lost}")
         if self.silent_rows:
             found.append(f"{_rows(self.silent_rows)} left out: nothing of them was left to learn")
         if self.long_rows:
@@ -177,6 +179,10 @@ class RenderingCounts:
 def _once(rows: list[int], row: int) -> None:
     if not rows or rows[-1] != row:
         rows.append(row)
+
+
+def _are(rows: Sized) -> str:
+    return "is" if len(rows) == 1 else "are"
 
 
 def _rows(rows: Sequence[int]) -> str:
