@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from chat_templates import CHATML, GEMMA, KNOWN, QWEN, Known, chat_tokenizer
-from supertune.conversations import Message, ToolCall
+from supertune.conversations import Conversation, Message, ToolCall
 from supertune.errors import UserError
 from supertune.tasks.chat_template import HEADINGS, RefusedByTemplateError, adopt_template, as_dict
+from supertune.tasks.conversation_tokens import ConversationEncoder, text_pieces
+from supertune.tasks.rendering import Renderer
+from supertune.tasks.template_probe import probed
 
 ASKED = [{"role": "user", "content": "Hi"}]
 TALK = [*ASKED, {"role": "assistant", "content": "Ho\n"}, {"role": "user", "content": " x"}]
@@ -46,6 +49,22 @@ def test_a_model_without_a_template_gets_headings_that_are_saved_with_it(bos, tm
     assert served.apply_chat_template(TALK, tokenize=False) == (bos or "") + expected
     ids = served.apply_chat_template(TALK, return_dict=False)
     assert bos is None or ids.count(served.bos_token_id) == 1
+
+
+def test_where_a_line_break_is_a_space_the_prompt_ends_before_it_so_that_an_answers_first_word_is_learned():
+    from tokenizers import Regex, normalizers
+
+    tokenizer = chat_tokenizer(Known("", ("<s>", "</s>"), (), "</s>", "<s>", "</s>"), "unigram-always", template=False)
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex(r"\s"), " ")
+    template = adopt_template(tokenizer)
+    assert template.render(ASKED, prompt=True) == "<s>### User:\nHi\n\n### Assistant:"
+    encoder = ConversationEncoder(Renderer(tokenizer, template), 100)
+    row = Conversation((Message("user", "Where"), Message("assistant", "the parcel 包裹")))
+    (text,) = encoder.renderer.render(row)
+    (tokens,) = encoder.tokens([text])
+    learned = "".join(piece for piece, weight, _ in text_pieces(text, tokens) if weight)
+    assert learned == "\nthe parcel 包裹</s>"
+    assert probed(encoder, [row]).seams == 0
 
 
 def test_the_headings_write_tools_calls_and_reasoning():

@@ -52,6 +52,11 @@ HEADINGS = """
 """The template of models that have none: headings in plain text, which every model can read, and after each answer the
 token that ends texts, which every decoder knows: the vocabulary stays as it is, and so do contents."""
 
+_ASKED = "{{- '### Assistant:\\n' }}\n{%- endif %}"
+HEADINGS_OF_WORDS = HEADINGS.replace(_ASKED, _ASKED.replace("\\n", ""))
+"""The same for tokenizers to which a line break is a space, which they count to the word behind it: the prompt ends
+before it, so that an answer's first word is a token of its own."""
+
 HEADINGS_NAME = "headings"
 """What a user types to have it although the model has a template."""
 
@@ -71,13 +76,13 @@ class ChatTemplate:
     Attributes:
         text: The Jinja text for conversations without tools.
         with_tools: That for conversations with tools.
-        variables: Special tokens by the names that templates know them by (``bos_token``).
+        variables: What templates read besides the messages: special tokens by their names (``bos_token``).
         announcements: What was chosen and changed, one sentence each, for the user to read.
     """
 
     text: str
     with_tools: str
-    variables: Mapping[str, str]
+    variables: Mapping[str, Any]
     announcements: tuple[str, ...] = ()
 
     def render(
@@ -252,7 +257,8 @@ def _chosen(tokenizer: PreTrainedTokenizerBase, chosen: str | None) -> tuple[dic
                 fix="give the tokenizer an eos_token in its tokenizer_config.json, or take another model",
             )
         why = "the model has no chat template" if not named else "as asked for"
-        return {"default": HEADINGS}, f"{why}: conversations are written with headings (### User:, ### Assistant:)"
+        headings = HEADINGS_OF_WORDS if _breaks_are_spaces(tokenizer) else HEADINGS
+        return {"default": headings}, f"{why}: conversations are written with headings (### User:, ### Assistant:)"
     if chosen is not None:
         raise UserError(
             f"there is no chat template {chosen!r}",
@@ -294,6 +300,11 @@ def _with_options(text: str, options: Mapping[str, Any]) -> str:
     return "".join(lines) + text
 
 
+def _breaks_are_spaces(tokenizer: PreTrainedTokenizerBase) -> bool:
+    broken, spaced = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("a\nb", "a b"))
+    return bool(broken == spaced)
+
+
 def _adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
     if tokenizer.bos_token_id is None:
         return False
@@ -306,7 +317,7 @@ def _writes_bos(template: ChatTemplate) -> bool:
     question = {"role": "user", "content": "a"}
     for messages in ([question], [question, {"role": "assistant", "content": "a"}]):
         try:
-            return template.render(messages, prompt=True).lstrip().startswith(template.variables["bos_token"])
+            return template.render(messages, prompt=True).lstrip().startswith(str(template.variables["bos_token"]))
         except RefusedByTemplateError:
             continue
     return True

@@ -35,10 +35,12 @@ class ControlTokens:
     Attributes:
         ids: Content → id of every control token: those that are special, and added ones that the template writes.
         special: Contents of those that are special.
+        names: Content → its secret name.
     """
 
     ids: Mapping[str, int]
     special: frozenset[str]
+    names: Mapping[str, str]
     _any: re.Pattern[str]
     _special: re.Pattern[str]
 
@@ -85,13 +87,12 @@ class ControlTokens:
     def secret(self, text: str, typed: Sequence[tuple[int, int]]) -> str:
         """An unmarked text with the template's tokens under their secret names; ``typed`` is what people spelled."""
         parts, reached, next_typed = [], 0, 0
-        names = secret_names(self.ids)
         for match in self._any.finditer(text):
             while next_typed < len(typed) and typed[next_typed][1] <= match.start():
                 next_typed += 1
             if next_typed < len(typed) and typed[next_typed][0] < match.end():
                 continue
-            parts += [text[reached : match.start()], names[match.group()]]
+            parts += [text[reached : match.start()], self.names[match.group()]]
             reached = match.end()
         return "".join([*parts, text[reached:]])
 
@@ -139,7 +140,7 @@ def control_tokens(tokenizer: PreTrainedTokenizerBase, templates: Iterable[str] 
             ids[token.content] = token_id
         if token.special:
             special.add(token.content)
-    return ControlTokens(ids, frozenset(special), _pattern(ids), _pattern(special))
+    return ControlTokens(ids, frozenset(special), secret_names(ids), _pattern(ids), _pattern(special))
 
 
 def holds_secrets(conversation: Conversation) -> bool:

@@ -157,7 +157,10 @@ class ConversationEncoder:
         found: Counter[str] = Counter()
         for stop in set(text.stops):
             wanted = self._id(stop)
-            found[stop] = sum(1 for place, token in enumerate(ids) if token == wanted and weights[place])
+            place = -1
+            for _ in range(ids.count(wanted)):
+                place = ids.index(wanted, place + 1)
+                found[stop] += bool(weights[place])
         return +found
 
     def _id(self, token: str) -> int:
@@ -182,7 +185,7 @@ def prompt_tokens(encoder: ConversationEncoder, conversations: Sequence[Conversa
 
 def _token_span(encoding: Encoding, begin: int, end: int) -> tuple[int, int]:
     """The tokens that lie wholly within some characters: first, and behind the last; those that straddle are out."""
-    count = len(encoding.ids)
+    count = len(encoding)
     first = _from_character(encoding, begin, end)
     if first is None:
         return 0, 0
@@ -202,7 +205,7 @@ def _characters(encoding: Encoding, token: int) -> tuple[int, int]:
 
 def _from_character(encoding: Encoding, place: int, end: int | None) -> int | None:
     """The first token of the first character from a place on that is in one; None where none is (before ``end``)."""
-    limit: int = encoding.offsets[-1][1] if end is None and len(encoding.ids) else end or 0
+    limit = end if end is not None else _characters(encoding, len(encoding) - 1)[1] if len(encoding) else 0
     while place < limit:
         token: int | None = encoding.char_to_token(place)
         if token is not None:
