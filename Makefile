@@ -7,11 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-<<<<<<< HEAD
-.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging
-=======
-.PHONY: bench-labels bench-qa bench-retrieval bench-index bench-summaries bench-tagging bench-head
->>>>>>> ac862a411eb794be256c2c0f88c6dd124b536f3a
+.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo

@@ -7,14 +7,19 @@ from typing import Any, Protocol
 
 from supertune.contracts import Columns, Task
 from supertune.tasks.candidates import nearest
+from supertune.tasks.chat_template import ChatTemplate, adopt_template
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
+from supertune.tasks.conversation_tokens import ConversationEncoder, prompt_tokens, text_pieces
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
+from supertune.tasks.rendering import Rendered, Renderer, RenderingSettings
+from supertune.tasks.rendering_counts import RenderingCounts
 from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
 from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
 from supertune.tasks.tagging import TaggingTask
+from supertune.tasks.template_probe import Probe, probed, stop_generation, stop_ids
 from supertune.tasks.thresholds import Cut, chosen_cut
 from supertune.tasks.tokenise import joined, pair_tokens, parts_pairs, text_tokens, token_lengths, tokenizer_fingerprint
 
@@ -58,18 +63,26 @@ __all__ = [
     "TASKS",
     "UNLABELLED",
     "USUAL_CANDIDATES",
+    "ChatTemplate",
     "ClassificationTask",
+    "ConversationEncoder",
     "Cut",
     "EmbeddingSettings",
     "ExtractiveQaTask",
     "ExtractiveSummaryTask",
     "MultilabelTask",
+    "Probe",
     "RegressionTask",
+    "Rendered",
+    "Renderer",
+    "RenderingCounts",
+    "RenderingSettings",
     "RerankTask",
     "RetrievalTask",
     "Role",
     "TaggingTask",
     "TaskKind",
+    "adopt_template",
     "chosen_cut",
     "in_lines",
     "joined",
@@ -79,7 +92,12 @@ __all__ = [
     "padded",
     "pair_tokens",
     "parts_pairs",
+    "probed",
+    "prompt_tokens",
+    "stop_generation",
+    "stop_ids",
     "task_from_state",
+    "text_pieces",
     "text_tokens",
     "token_lengths",
     "tokenizer_fingerprint",

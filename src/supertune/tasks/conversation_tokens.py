@@ -1,0 +1,238 @@
+"""Conversations as token ids with how much each token counts in the loss; what was cut or left out, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supertune.contracts import Features
+from supertune.conversations import Conversation
+from supertune.tasks.control_tokens import careful_tokenizer
+from supertune.tasks.loss_spans import RowProblemError
+from supertune.tasks.rendering import Rendered, Renderer
+from supertune.tasks.rendering_counts import RenderingCounts
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+TooLong = Literal["error", "drop", "cut"]
+
+_CONVERSATIONS = 1024
+_CHARACTERS = 1_000_000
+"""What is rendered and tokenised at once."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of one text.
+
+    Attributes:
+        ids: Their ids.
+        weights: How much each counts in the loss; 0 for the first, which nothing predicts.
+        offsets: Where in the text each stands, but for those that surround a plain text.
+    """
+
+    ids: list[int]
+    weights: NDArray[np.float32]
+    offsets: Encoding
+
+
+class ConversationEncoder:
+    """Makes tokens of conversations.
+
+    Args:
+        renderer: How they are written, and what of them is learned.
+        max_length: Most tokens of an item.
+        too_long: What becomes of longer ones: ``cut`` keeps the beginning, ``drop`` leaves the row out, and ``error``
+            as well, so that `RenderingCounts.refuse` refuses.
+    """
+
+    def __init__(self, renderer: Renderer, max_length: int, *, too_long: TooLong = "cut") -> None:
+        self.renderer, self.max_length, self.too_long = renderer, max_length, too_long
+        self.counts = RenderingCounts(max_length, too_long)
+        self._careful: Tokenizer | None = None
+
+    def batches(self, conversations: Iterable[Conversation]) -> Iterator[Features]:
+        """The conversations' items in order, a piece at a time; at least one piece, none with targets.
+
+        ``tokens`` are ``input_ids`` int32 and ``weights`` float32, 0 for what is not learned and for each item's first
+        token. ``rows`` counts the conversations. Those that cannot be learned have no item: see `counts`.
+        """
+        portion: list[Conversation] = []
+        start = characters = 0
+        for conversation in conversations:
+            portion.append(conversation)
+            characters += sum(len(message.content) for message in conversation.messages)
+            if len(portion) == _CONVERSATIONS or characters >= _CHARACTERS:
+                yield self.encode(portion, start)
+                start += len(portion)
+                portion, characters = [], 0
+        if portion or not start:
+            yield self.encode(portion, start)
+
+    def encode(self, conversations: Sequence[Conversation], first: int = 0) -> Features:
+        """A few conversations' items at once; ``first`` is the number of the first of them."""
+        texts: list[Rendered] = []
+        rows: list[int] = []
+        for row, conversation in enumerate(conversations, start=first):
+            try:
+                found = self.renderer.render(conversation)
+            except RowProblemError as problem:
+                self.counts.problem(row, problem)
+                continue
+            texts += found
+            rows += [row] * len(found)
+        self.counts.rows += len(conversations)
+        return self._features(texts, rows, self.tokens(texts))
+
+    def tokens(self, texts: Sequence[Rendered]) -> list[Tokens]:
+        """Each text's tokens, none cut."""
+        raw = self.renderer.tokenizer.backend_tokenizer
+        raw.no_truncation()
+        raw.no_padding()
+        raw.encode_special_tokens = False
+        # The ends of a plain text are put there as ids: one that begins every text with a space does so there.
+        inner = [each.text[len(each.surrounds[0]) : len(each.text) - len(each.surrounds[1])] for each in texts]
+        encodings: list[Encoding] = raw.encode_batch(inner, add_special_tokens=False)
+        for place, each in enumerate(texts):
+            if each.typed:
+                shift = len(each.surrounds[0])
+                typed = [(begin - shift, end - shift) for begin, end in each.typed]
+                secret = self.renderer.control.secret(inner[place], typed)
+                encodings[place] = self._careful_tokenizer().encode(secret, add_special_tokens=False)
+        found = []
+        for each, encoding in zip(texts, encodings, strict=True):
+            before, after = ([self._id(token)] if token else [] for token in each.surrounds)
+            everything = [*before, *encoding.ids, *after]
+            weights = np.zeros(len(everything), np.float32)
+            for span in each.spans:
+                begin, end = _token_span(
+                    encoding, span.begin - len(each.surrounds[0]), span.end - len(each.surrounds[0])
+                )
+                ends = after and span.end == len(each.text)
+                weights[len(before) + begin : len(everything) if ends else len(before) + end] = span.weight
+            weights[:1] = 0
+            found.append(Tokens(everything, weights, encoding))
+        return found
+
+    def _features(self, texts: Sequence[Rendered], rows: Sequence[int], tokens: Sequence[Tokens]) -> Features:
+        ids: list[int] = []
+        weights: list[NDArray[np.float32]] = []
+        lengths, full_lengths, kept_rows = [], [], []
+        for row, each, text in zip(rows, tokens, texts, strict=True):
+            kept, full = min(len(each.ids), self.max_length), len(each.ids)
+            if kept < full and self.too_long != "cut":
+                self.counts.too_long(row, full)
+                continue
+            shown = each.weights[:kept]
+            if kept < full:
+                self.counts.cut(row, lost=bool(each.weights[kept:].any()))
+            if not shown.any():
+                self.counts.silent(row)
+                continue
+            self.counts.learned(row, text, self._stops(text, each.ids[:kept], shown))
+            ids += each.ids[:kept]
+            weights.append(shown)
+            lengths.append(kept)
+            full_lengths.append(full)
+            kept_rows.append(row)
+        return Features(
+            tokens={
+                "input_ids": np.array(ids, np.int32),
+                "weights": np.concatenate(weights) if weights else np.zeros(0, np.float32),
+            },
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))]),
+            targets={},
+            rows=np.array(kept_rows, np.int64),
+            full_lengths=np.array(full_lengths, np.int64),
+        )
+
+    def _stops(self, text: Rendered, ids: Sequence[int], weights: NDArray[np.float32]) -> Counter[str]:
+        """How often each token that ends an answer is really learned, after cutting."""
+        found: Counter[str] = Counter()
+        for stop in set(text.stops):
+            wanted = self._id(stop)
+            place = -1
+            for _ in range(ids.count(wanted)):
+                place = ids.index(wanted, place + 1)
+                found[stop] += bool(weights[place])
+        return +found
+
+    def _id(self, token: str) -> int:
+        return int(self.renderer.tokenizer.backend_tokenizer.token_to_id(token))
+
+    def _careful_tokenizer(self) -> Tokenizer:
+        if self._careful is None:
+            raw = self.renderer.tokenizer.backend_tokenizer
+            self._careful = careful_tokenizer(raw, self.renderer.control.ids)
+        return self._careful
+
+
+def prompt_tokens(encoder: ConversationEncoder, conversations: Sequence[Conversation]) -> list[NDArray[np.int32]]:
+    """What the model is given to answer each, int32 (tokens,); tokenised as what it learned from.
+
+    Raises:
+        RowProblemError: The template refuses one.
+    """
+    prompts = [encoder.renderer.prompt(conversation) for conversation in conversations]
+    return [np.array(each.ids, np.int32) for each in encoder.tokens(prompts)]
+
+
+def _token_span(encoding: Encoding, begin: int, end: int) -> tuple[int, int]:
+    """The tokens that lie wholly within some characters: first, and behind the last; those that straddle are out."""
+    count = len(encoding)
+    first = _from_character(encoding, begin, end)
+    if first is None:
+        return 0, 0
+    while first < count and _characters(encoding, first)[0] < begin:
+        first += 1
+    behind = _from_character(encoding, end, None)
+    behind = count if behind is None else behind
+    while behind > first and _characters(encoding, behind - 1)[1] > end:
+        behind -= 1
+    return first, behind
+
+
+def _characters(encoding: Encoding, token: int) -> tuple[int, int]:
+    """First character of a token, and behind its last; (0, 0) where it has none, as its offsets say too."""
+    return encoding.token_to_chars(token) or (0, 0)
+
+
+def _from_character(encoding: Encoding, place: int, end: int | None) -> int | None:
+    """The first token of the first character from a place on that is in one; None where none is (before ``end``)."""
+    limit = end if end is not None else _characters(encoding, len(encoding) - 1)[1] if len(encoding) else 0
+    while place < limit:
+        token: int | None = encoding.char_to_token(place)
+        if token is not None:
+            return token
+        place += 1
+    return None
+
+
+def text_pieces(text: Rendered, tokens: Tokens) -> list[tuple[str, float, int]]:
+    """A text in pieces, none less than a character: each with the largest weight of its tokens, and its first token.
+
+    Joined, they are the text: characters in no token (white space that a tokenizer drops) go with what follows.
+    """
+    before, after = text.surrounds
+    shift = len(before)
+    places: list[tuple[int, int]] = [(begin + shift, end + shift) for begin, end in tokens.offsets.offsets]
+    places = [*([(0, shift)] if before else []), *places]
+    places += [(len(text.text) - len(after), len(text.text))] if after else []
+    pieces: list[tuple[str, float, int]] = []
+    reached = 0
+    for number, ((begin, end), weight) in enumerate(zip(places, tokens.weights.tolist(), strict=True)):
+        if pieces and (begin < reached or end <= reached):
+            said, heavier, first = pieces.pop()
+            pieces.append((said + text.text[reached : max(reached, end)], max(heavier, weight), first))
+        else:
+            pieces.append((text.text[reached:end], weight, number))
+        reached = max(reached, end)
+    if reached < len(text.text):
+        pieces.append((text.text[reached:], 0.0, len(places)))
+    return pieces

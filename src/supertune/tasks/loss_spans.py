@@ -1,0 +1,259 @@
+"""Where in a rendered conversation each message stands, and so which characters carry loss.
+
+Nothing is found by looking for markers. What stands before an answer is what the template writes when the model is to
+answer (``add_generation_prompt``) after the messages before it; that this is how the whole conversation begins, is
+checked (the prefix property). A message's own text begins and ends where the rendering differs from that of the same
+conversation with another text in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from supertune.tasks.chat_template import ChatTemplate, RefusedByTemplateError
+from supertune.tasks.control_tokens import ControlTokens
+
+Kind = Literal["refused", "history", "prompt", "reasoning", "tools", "typed", "unanswered", "marks"]
+"""Why a row cannot be learned: the template refuses it, writes earlier turns anew, asks for an answer otherwise than it
+writes one, leaves reasoning or calls out, or acts on a control token that somebody typed; no message is an answer; or
+the template's own marks do not say which message they are of."""
+
+_SUBSTITUTES = "†‡¶§¤"
+
+
+class RowProblemError(Exception):
+    """A conversation cannot be learned as it is: which kind of problem, and what exactly."""
+
+    def __init__(self, kind: Kind, what: str) -> None:
+        self.kind: Kind = kind
+        super().__init__(what)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters that carry loss: the first, behind the last, and how much each of their tokens counts."""
+
+    begin: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where a message stands in its conversation's text.
+
+    Attributes:
+        begin: The first character that its speaker has to say.
+        end: Behind the token that ends it, or behind its text where none does.
+        stop: The token that ends it; None where none does.
+        text: The conversation, with that token behind it where the template writes it before the next turn only.
+    """
+
+    begin: int
+    end: int
+    stop: str | None
+    text: str
+
+
+class Spelling:
+    """One conversation as a template writes it.
+
+    Args:
+        template: How it is written.
+        control: The tokenizer's control tokens.
+        messages: As `supertune.tasks.chat_template.as_dict` gives them.
+        tools: JSON schemas.
+
+    Raises:
+        RowProblemError: The template refuses it.
+    """
+
+    def __init__(
+        self,
+        template: ChatTemplate,
+        control: ControlTokens,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self._template, self._control, self._tools = template, control, tools
+        self._messages = list(messages)
+        try:
+            self.text = template.render(messages, tools)
+        except RefusedByTemplateError as error:
+            raise RowProblemError("refused", f"the chat template refuses it: {error}") from error
+
+    def prompt(self, index: int) -> str | None:
+        """What the model is given to answer with the message of this number; None where the template refuses that."""
+        try:
+            return self._template.render(self._messages[:index], self._tools, prompt=True)
+        except RefusedByTemplateError:
+            return None
+
+    def turn(self, index: int, *, mask_reasoning: bool = False) -> Turn:
+        """Where the message of this number stands.
+
+        Args:
+            index: Which message.
+            mask_reasoning: Whether an answer begins behind its reasoning.
+
+        Raises:
+            RowProblemError: The prefix property does not hold for it, or the template leaves something out.
+        """
+        message = self._messages[index]
+        prompt = self.prompt(index) if message["role"] == "assistant" else None
+        said = message["content"].strip()
+        if prompt is not None and said and not message.get("reasoning_content") and not message.get("tool_calls"):
+            begin = len(prompt)
+            at = begin + _blank(self.text, begin)
+            if self.text.startswith(prompt) and self.text.startswith(said, at):
+                turn = self._ended(index, begin, at + len(said), own=index == len(self._messages) - 1)
+                if turn is not None:
+                    return turn
+        return self._framed(index, prompt, mask_reasoning=mask_reasoning)
+
+    def _framed(self, index: int, prompt: str | None, *, mask_reasoning: bool) -> Turn:
+        """By rendering the conversation up to this message with other texts in its place."""
+        message, last = self._messages[index], index == len(self._messages) - 1
+        upto = self._messages[:index]
+        done = self.text if last else self._other([*upto, message])
+        if prompt is not None:
+            self._check_prompt(index, prompt, done)
+        substitute = _substitute(message)
+        bare = self._other([*upto, {"role": message["role"], "content": substitute}])
+        head, behind = self._frame(done, bare)
+        self._check_complete(index, done, head if prompt is None else len(prompt))
+        begin = head
+        if prompt is not None and (message.get("reasoning_content") or not done[len(prompt) : head].strip()):
+            begin = len(prompt)
+        if not self.text.startswith(done[:behind]):
+            return self._alike(index, prompt, substitute, done[:behind], begin)
+        if mask_reasoning and message.get("reasoning_content"):
+            begin, _ = self._frame(done, self._other([*upto, {**message, "content": substitute}]))
+        stop = next(self._control.written(done, behind), None)
+        if stop is not None and self.text.startswith(done[: stop[1]]):
+            return Turn(begin, stop[1], stop[2], self.text)
+        return self._ended(index, begin, behind, own=last) or Turn(begin, behind, None, self.text)
+
+    def _alike(self, index: int, prompt: str | None, substitute: str, done: str, begin: int) -> Turn:
+        """Where an answer stands that is written otherwise while it is the last, if what is learned of it is the same.
+
+        An empty think block that only the last answer gets is not learned and makes no difference.
+        """
+        messages = list(self._messages)
+        messages[index] = {"role": messages[index]["role"], "content": substitute}
+        try:
+            head, behind = self._frame(self.text, self._template.render(messages, self._tools))
+        except RefusedByTemplateError:
+            head, behind = 0, 0
+        found = head if prompt is None or self.text[len(prompt) : head].strip() else len(prompt)
+        if behind <= found or self.text[found:behind] != done[begin:]:
+            raise RowProblemError("history", _rewritten(index, done, self.text))
+        return self._ended(index, found, behind, own=False) or Turn(found, behind, None, self.text)
+
+    def _ended(self, index: int, begin: int, said: int, *, own: bool) -> Turn | None:
+        """With the token that follows what was said up to character ``said``; None where there are other words between.
+
+        Args:
+            index: Which message.
+            begin: Its first character.
+            said: Behind its last.
+            own: Whether all that follows belongs to this message: then a token may come behind other words.
+        """
+        stop = next(self._control.written(self.text, said), None)
+        if stop is not None and (own or not self.text[said : stop[0]].strip()):
+            return Turn(begin, stop[1], stop[2], self.text)
+        if not own:
+            return None
+        # Some templates end a turn by the token that begins the next one.
+        following = self._next_turn()
+        if following is not None and following.startswith(self.text):
+            stop = next(self._control.written(following, said), None)
+            if stop is not None and not following[said : stop[0]].strip():
+                return Turn(begin, stop[1], stop[2], following[: stop[1]])
+        return Turn(begin, said, None, self.text)
+
+    def _next_turn(self) -> str | None:
+        try:
+            return self._template.render([*self._messages, {"role": "user", "content": _SUBSTITUTES}], self._tools)
+        except RefusedByTemplateError:
+            return None
+
+    def _check_prompt(self, index: int, prompt: str, done: str) -> None:
+        if done.startswith(prompt):
+            if not self.text.startswith(prompt):
+                raise RowProblemError("history", _rewritten(index, prompt, self.text))
+            return
+        before = self._other(self._messages[:index])
+        if done.startswith(before):
+            asked, written = prompt[len(before) :], done[len(before) : len(before) + len(prompt) - len(before)]
+            raise RowProblemError(
+                "prompt", f"the template asks for an answer with {asked!r}, but writes {written!r} before one"
+            )
+        raise RowProblemError("history", _rewritten(index, prompt, done))
+
+    def _check_complete(self, index: int, done: str, begin: int) -> None:
+        message = self._messages[index]
+        if (message.get("reasoning_content") or "").strip() not in done[begin:]:
+            raise RowProblemError("reasoning", "the template does not write the reasoning of an answer")
+        names = [call["function"]["name"] for call in message.get("tool_calls", ())]
+        left_out = [name for name in names if name not in done[begin:]]
+        silent = {key: value for key, value in message.items() if key != "tool_calls"}
+        if left_out or (names and self._other([*self._messages[:index], silent]) == done):
+            raise RowProblemError("tools", f"the template does not write the call of {(left_out or names)[0]!r}")
+
+    def _frame(self, text: str, other: str) -> tuple[int, int]:
+        """Where two renderings begin and cease to differ, as characters of the first; not within a token."""
+        head = _common(text, other)
+        tail = _common(text[head:][::-1], other[head:][::-1])
+        begin, end = head, len(text) - tail
+        for first, behind, _ in self._control.written(text):
+            if first < begin < behind:
+                begin = first
+            if first < end < behind:
+                end = first
+        return begin, max(begin, end)
+
+    def _other(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        try:
+            return self._template.render(messages, self._tools)
+        except RefusedByTemplateError as error:
+            raise RowProblemError(
+                "refused", f"the chat template refuses its first {len(messages)} messages: {error}"
+            ) from error
+
+
+def _substitute(message: Mapping[str, Any]) -> str:
+    """A text that neither begins nor ends as anything in the message does."""
+    everything = str(message)
+    return next((sign for sign in _SUBSTITUTES if sign not in everything), _SUBSTITUTES[0])
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _blank(text: str, begin: int) -> int:
+    """How many characters of white space stand from a place on."""
+    place = begin
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return place - begin
+
+
+def _rewritten(index: int, expected: str, found: str) -> str:
+    at = _common(expected, found)
+    begin = max(0, at - 20)
+    return (
+        f"the template writes what comes before or in the answer (message {index + 1}) anew once more messages follow: "
+        f"first {expected[begin : at + 30]!r}, then {found[begin : at + 30]!r}"
+    )
