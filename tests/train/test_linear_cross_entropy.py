@@ -10,6 +10,7 @@ from typing import Any
 import peft
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,6 +174,28 @@ def test_a_tied_weight_gets_the_gradients_of_both_its_uses() -> None:
     assert wanted is not None
     assert embedding.weight.grad is not None
     near(embedding.weight.grad, wanted)
+
+
+def test_a_model_with_a_tied_and_capped_head_has_the_loss_that_it_computes_itself() -> None:
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "vocab_size": 200, "head_dim": 8}
+    config = transformers.Gemma2Config(
+        **sizes, num_attention_heads=2, num_key_value_heads=1, final_logit_softcapping=0.5, tie_word_embeddings=True
+    )
+    model = transformers.Gemma2ForCausalLM(config).train()
+    ids = torch.randint(3, 200, (3, 11))
+    model(input_ids=ids, labels=ids).loss.backward()
+    wanted = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    states = model.model(input_ids=ids).last_hidden_state[:, :-1].reshape(-1, 16)
+    rule = TokenRule(soft_cap=config.final_logit_softcapping)
+    loss, count = linear_cross_entropy(states, model.get_output_embeddings(), ids[:, 1:].reshape(-1), None, rule)
+    near((loss / count).detach(), model(input_ids=ids, labels=ids).loss.detach())
+    (loss / count).backward()
+    assert "lm_head.weight" not in wanted
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        near(parameter.grad, wanted[name], 1e-4)
 
 
 class Model(torch.nn.Module):
