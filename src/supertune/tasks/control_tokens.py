@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,7 @@ class Unmarked:
 
     def place(self, marked: int) -> int:
         """Where a place of the marked text is in this one."""
-        return marked - sum(mark < marked for mark in self.marks)
+        return marked - bisect_left(self.marks, marked)
 
 
 def unmarked(text: str) -> Unmarked:

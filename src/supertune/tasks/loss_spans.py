@@ -15,10 +15,10 @@ from typing import Any, Literal
 from supertune.tasks.chat_template import ChatTemplate, RefusedByTemplateError
 from supertune.tasks.control_tokens import ControlTokens
 
-Kind = Literal["refused", "history", "prompt", "reasoning", "tools", "typed", "unanswered", "marks"]
+Kind = Literal["refused", "history", "prompt", "reasoning", "tools", "system", "typed", "unanswered", "marks"]
 """Why a row cannot be learned: the template refuses it, writes earlier turns anew, asks for an answer otherwise than it
-writes one, leaves reasoning or calls out, or acts on a control token that somebody typed; no message is an answer; or
-the template's own marks do not say which message they are of."""
+writes one, leaves reasoning, calls or the system's message out, or acts on a control token that somebody typed; no
+message is an answer; or the template's own marks do not say which message they are of."""
 
 _SUBSTITUTES = "†‡¶§¤"
 
@@ -108,7 +108,7 @@ class Spelling:
             begin = len(prompt)
             at = begin + _blank(self.text, begin)
             if self.text.startswith(prompt) and self.text.startswith(said, at):
-                turn = self._ended(index, begin, at + len(said), own=index == len(self._messages) - 1)
+                turn = self._ended(begin, at + len(said), last=index == len(self._messages) - 1)
                 if turn is not None:
                     return turn
         return self._framed(index, prompt, mask_reasoning=mask_reasoning)
@@ -121,7 +121,7 @@ class Spelling:
         if prompt is not None:
             self._check_prompt(index, prompt, done)
         substitute = _substitute(message)
-        bare = self._other([*upto, {"role": message["role"], "content": substitute}])
+        bare = self._other([*upto, _saying(message, substitute)])
         head, behind = self._frame(done, bare)
         self._check_complete(index, done, head if prompt is None else len(prompt))
         begin = head
@@ -134,7 +134,7 @@ class Spelling:
         stop = next(self._control.written(done, behind), None)
         if stop is not None and self.text.startswith(done[: stop[1]]):
             return Turn(begin, stop[1], stop[2], self.text)
-        return self._ended(index, begin, behind, own=last) or Turn(begin, behind, None, self.text)
+        return self._ended(begin, behind, last=last) or Turn(begin, behind, None, self.text)
 
     def _alike(self, index: int, prompt: str | None, substitute: str, done: str, begin: int) -> Turn:
         """Where an answer stands that is written otherwise while it is the last, if what is learned of it is the same.
@@ -142,7 +142,7 @@ class Spelling:
         An empty think block that only the last answer gets is not learned and makes no difference.
         """
         messages = list(self._messages)
-        messages[index] = {"role": messages[index]["role"], "content": substitute}
+        messages[index] = _saying(messages[index], substitute)
         try:
             head, behind = self._frame(self.text, self._template.render(messages, self._tools))
         except RefusedByTemplateError:
@@ -150,21 +150,20 @@ class Spelling:
         found = head if prompt is None or self.text[len(prompt) : head].strip() else len(prompt)
         if behind <= found or self.text[found:behind] != done[begin:]:
             raise RowProblemError("history", _rewritten(index, done, self.text))
-        return self._ended(index, found, behind, own=False) or Turn(found, behind, None, self.text)
+        return self._ended(found, behind, last=False) or Turn(found, behind, None, self.text)
 
-    def _ended(self, index: int, begin: int, said: int, *, own: bool) -> Turn | None:
-        """With the token that follows what was said up to character ``said``; None where there are other words between.
+    def _ended(self, begin: int, said: int, *, last: bool) -> Turn | None:
+        """With the token that follows what was said up to character ``said``; None where other words do.
 
         Args:
-            index: Which message.
-            begin: Its first character.
+            begin: The first character of what was said.
             said: Behind its last.
-            own: Whether all that follows belongs to this message: then a token may come behind other words.
+            last: Whether no message follows.
         """
         stop = next(self._control.written(self.text, said), None)
-        if stop is not None and (own or not self.text[said : stop[0]].strip()):
+        if stop is not None and not self.text[said : stop[0]].strip():
             return Turn(begin, stop[1], stop[2], self.text)
-        if not own:
+        if not last or self.text[said:].strip():
             return None
         # Some templates end a turn by the token that begins the next one.
         following = self._next_turn()
@@ -222,6 +221,12 @@ class Spelling:
             raise RowProblemError(
                 "refused", f"the chat template refuses its first {len(messages)} messages: {error}"
             ) from error
+
+
+def _saying(message: Mapping[str, Any], content: str) -> dict[str, Any]:
+    """The message with nothing but this text in it."""
+    left_out = ("reasoning_content", "thinking", "tool_calls")
+    return {**{key: value for key, value in message.items() if key not in left_out}, "content": content}
 
 
 def _substitute(message: Mapping[str, Any]) -> str:

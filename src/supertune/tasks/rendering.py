@@ -20,6 +20,9 @@ Learn = Literal["answers", "last", "all", "template"]
 Reasoning = Literal["keep", "mask", "drop"]
 Rewritten = Literal["error", "last", "each"]
 
+RENDERING_VERSION = 1
+"""Counts up when the same rows would become other tokens or weights."""
+
 _MOST_SHAPES = 4096
 
 
@@ -100,7 +103,14 @@ class Renderer:
             )
         self.control = control_tokens(self.tokenizer, (self.template.text, self.template.with_tools))
         self._frame = plain_frame(self.tokenizer)
+        self._seen: set[object] = set()
         self._skeletons: dict[object, Skeleton | None] = {}
+
+    @property
+    def identity(self) -> list[object]:
+        """What decides, beside tokenizer and rows, which tokens carry loss, as JSON: for what is kept on disk."""
+        template = [self.template.text, self.template.with_tools, dict(self.template.variables)]
+        return [RENDERING_VERSION, *template, self.settings.learn, self.settings.reasoning, self.settings.rewritten]
 
     def render(self, conversation: Conversation) -> list[Rendered]:
         """The texts to learn from: one, or with ``rewritten=each`` one for every answer.
@@ -187,6 +197,7 @@ class Renderer:
     def _item(self, conversation: Conversation, learned: Mapping[int, float]) -> Rendered:
         """The conversation with loss on some messages: number → weight."""
         spelling = Spelling(self.template, self.control, self._dicts(conversation), _tools(conversation))
+        _check_written(conversation, spelling.text)
         mask = self.settings.reasoning == "mask"
         everything = self.settings.learn == "all"
         last = max((i for i, each in enumerate(conversation.messages) if each.role == "assistant"), default=-1)
@@ -211,6 +222,7 @@ class Renderer:
             text, marks = self.template.marked(self._dicts(conversation), _tools(conversation))
         except RefusedByTemplateError as error:
             raise RowProblemError("refused", f"the chat template refuses it: {error}") from error
+        _check_written(conversation, text)
         answers = [message for message in conversation.messages if message.role == "assistant"]
         weights = [0.0 if answer.train is False else answer.weight for answer in answers]
         if len(marks) != len(answers):
@@ -247,9 +259,14 @@ class Renderer:
 
     def _quick(self, shape: tuple[object, ...], conversation: Conversation) -> Rendered | None:
         """By what was found of another conversation of the same shape, if the template writes this one alike."""
+        if shape not in self._seen:
+            # What occurs once need not be understood.
+            self._seen.add(shape)
+            return None
         if shape not in self._skeletons:
             if len(self._skeletons) >= _MOST_SHAPES:
                 self._skeletons.clear()
+                self._seen.clear()
             self._skeletons[shape] = skeleton_of(conversation, self._items)
         skeleton = self._skeletons[shape]
         if skeleton is None:
@@ -282,6 +299,18 @@ def plain_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
     ids = tokenizer("a")["input_ids"]
     begins = bool(ids) and tokenizer.bos_token_id is not None and ids[0] == tokenizer.bos_token_id
     return (tokenizer.bos_token if begins else ""), tokenizer.eos_token or ""
+
+
+def _check_written(conversation: Conversation, text: str) -> None:
+    """That functions and what the system says are not left out in silence."""
+    for tool in conversation.tools:
+        function = tool.get("function", tool)
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if isinstance(name, str) and name not in text:
+            raise RowProblemError("tools", f"the template does not write the function {name!r} that may be called")
+    for message in conversation.messages:
+        if message.role == "system" and message.content.strip() not in text:
+            raise RowProblemError("system", "the template does not write what the system says")
 
 
 def _learned(messages: Sequence[Message], learn: Learn) -> dict[int, float]:

@@ -21,7 +21,8 @@ _WAYS: Mapping[Kind, str] = {
     "prompt": "set the template's own switch (task.template_options, e.g. enable_thinking: false), or task.template to "
     "one that writes an answer as it asks for it",
     "reasoning": "set task.reasoning=drop to leave it out, or task.template=headings, which writes it",
-    "tools": "set task.template=headings, which writes calls, or take such rows out",
+    "tools": "set task.template=headings, which writes functions and calls, or take such rows out",
+    "system": "set task.template=headings, which writes it, or take such messages out",
     "typed": "take the control token out of such rows",
     "unanswered": "take such rows out, or say train: true of a message",
     "marks": "set task.learn=answers",
