@@ -191,6 +191,15 @@ def test_reasoning_is_kept_masked_or_left_out(kind):
         assert [text.text[s.begin : s.end] for s in text.spans] == ["4。" + stop]
 
 
+@pytest.mark.parametrize("name", ["qwen", "headings"])
+def test_a_call_is_learned_without_the_reasoning_that_led_to_it(name):
+    thoughtful = (Message("user", "天气？"), Message("assistant", "", reasoning="Ask.", tool_calls=(CALL,)))
+    ((text, _),) = encoded(encoder(name, reasoning="mask"), Conversation(thoughtful, TOOLS))
+    assert "Ask." in text.text
+    (span,) = text.spans
+    assert text.text[span.begin :].startswith("<tool_call>")
+
+
 def test_an_empty_think_block_is_not_learned():
     ((text, _),) = encoded(encoder("qwen"), Conversation((Message("user", "Hi"), Message("assistant", "Ho"))))
     assert text.text.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\nHo<|im_end|>\n")
@@ -252,6 +261,18 @@ def test_a_template_that_asks_otherwise_than_it_writes_is_refused():
         ("mistral", (*ASKED, Message("tool", "x"), Message("assistant", "y")), "refused", "Only user and assistant"),
         ("chatml", ANSWERED, "tools", "does not write the call of 'weather'"),
         ("chatml", (Message("user", "a"), Message("assistant", "b", reasoning="c d")), "reasoning", "reasoning"),
+        (
+            "llama3",
+            (Message("user", "a"), Message("assistant", "I look it up.", tool_calls=(CALL,))),
+            "tools",
+            "what an answer says beside its calls",
+        ),
+        (
+            "deepseek",
+            (Message("user", "a"), Message("assistant", "<think>\nhm hm\n</think>\n\nyes")),
+            "reasoning",
+            "does not write the reasoning",
+        ),
         (
             "silent",
             (Message("system", "Be kind"), *ASKED[:1], Message("assistant", "y")),

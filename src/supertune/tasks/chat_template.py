@@ -160,7 +160,7 @@ class ChatTemplate:
 def as_dict(message: Message, *, reasoning: bool = True) -> dict[str, Any]:
     """A message as templates know it: the form of OpenAI's API, with ``reasoning_content``."""
     found: dict[str, Any] = {"role": message.role, "content": message.content}
-    if reasoning and message.reasoning:
+    if reasoning and message.reasoning.strip():
         found["reasoning_content"] = found["thinking"] = message.reasoning
     if message.tool_calls:
         found["tool_calls"] = [

@@ -20,6 +20,10 @@ Kind = Literal["refused", "history", "prompt", "reasoning", "tools", "system", "
 writes one, leaves reasoning, calls or the system's message out, or acts on a control token that somebody typed; no
 message is an answer; or the template's own marks do not say which message they are of."""
 
+Reasoning = Literal["keep", "mask", "drop"]
+
+_THOUGHT = "</think>"
+"""By which reasoning ends that stands in an answer's own text, in the models that think."""
 _SUBSTITUTES = "†‡¶§¤"
 
 
@@ -91,12 +95,13 @@ class Spelling:
         except RefusedByTemplateError:
             return None
 
-    def turn(self, index: int, *, mask_reasoning: bool = False) -> Turn:
+    def turn(self, index: int, reasoning: Reasoning = "keep") -> Turn:
         """Where the message of this number stands.
 
         Args:
             index: Which message.
-            mask_reasoning: Whether an answer begins behind its reasoning.
+            reasoning: With ``mask`` an answer begins behind it; with ``drop`` the template may leave out what the
+                answer itself holds of it.
 
         Raises:
             RowProblemError: The prefix property does not hold for it, or the template leaves something out.
@@ -111,9 +116,9 @@ class Spelling:
                 turn = self._ended(begin, at + len(said), last=index == len(self._messages) - 1)
                 if turn is not None:
                     return turn
-        return self._framed(index, prompt, mask_reasoning=mask_reasoning)
+        return self._framed(index, prompt, reasoning)
 
-    def _framed(self, index: int, prompt: str | None, *, mask_reasoning: bool) -> Turn:
+    def _framed(self, index: int, prompt: str | None, reasoning: Reasoning) -> Turn:
         """By rendering the conversation up to this message with other texts in its place."""
         message, last = self._messages[index], index == len(self._messages) - 1
         upto = self._messages[:index]
@@ -123,14 +128,15 @@ class Spelling:
         substitute = _substitute(message)
         bare = self._other([*upto, _saying(message, substitute)])
         head, behind = self._frame(done, bare)
-        self._check_complete(index, done, head if prompt is None else len(prompt))
+        if message["role"] == "assistant":
+            self._check_complete(index, done, head if prompt is None else len(prompt), reasoning)
         begin = head
         if prompt is not None and (message.get("reasoning_content") or not done[len(prompt) : head].strip()):
             begin = len(prompt)
         if not self.text.startswith(done[:behind]):
             return self._alike(index, prompt, substitute, done[:behind], begin)
-        if mask_reasoning and message.get("reasoning_content"):
-            begin, _ = self._frame(done, self._other([*upto, {**message, "content": substitute}]))
+        if reasoning == "mask" and message.get("reasoning_content"):
+            begin, _ = self._frame(done, self._other([*upto, _saying(message, substitute, reasoning=True)]))
         stop = next(self._control.written(done, behind), None)
         if stop is not None and self.text.startswith(done[: stop[1]]):
             return Turn(begin, stop[1], stop[2], self.text)
@@ -192,15 +198,21 @@ class Spelling:
             )
         raise RowProblemError("history", _rewritten(index, prompt, done))
 
-    def _check_complete(self, index: int, done: str, begin: int) -> None:
-        message = self._messages[index]
-        if (message.get("reasoning_content") or "").strip() not in done[begin:]:
+    def _check_complete(self, index: int, done: str, begin: int, reasoning: Reasoning) -> None:
+        message, written = self._messages[index], done[begin:]
+        thought, _, said = message["content"].rpartition(_THOUGHT)
+        if reasoning == "drop":
+            thought = ""
+        thoughts = (message.get("reasoning_content") or "", thought.rpartition("<think>")[2])
+        if any(each.strip() not in written for each in thoughts):
             raise RowProblemError("reasoning", "the template does not write the reasoning of an answer")
         names = [call["function"]["name"] for call in message.get("tool_calls", ())]
-        left_out = [name for name in names if name not in done[begin:]]
+        left_out = [name for name in names if name not in written]
         silent = {key: value for key, value in message.items() if key != "tool_calls"}
         if left_out or (names and self._other([*self._messages[:index], silent]) == done):
             raise RowProblemError("tools", f"the template does not write the call of {(left_out or names)[0]!r}")
+        if names and said.strip() not in written:
+            raise RowProblemError("tools", "the template does not write what an answer says beside its calls")
 
     def _frame(self, text: str, other: str) -> tuple[int, int]:
         """Where two renderings begin and cease to differ, as characters of the first; not within a token."""
@@ -223,9 +235,9 @@ class Spelling:
             ) from error
 
 
-def _saying(message: Mapping[str, Any], content: str) -> dict[str, Any]:
-    """The message with nothing but this text in it."""
-    left_out = ("reasoning_content", "thinking", "tool_calls")
+def _saying(message: Mapping[str, Any], content: str, *, reasoning: bool = False) -> dict[str, Any]:
+    """The message with nothing but this text in it, and its reasoning if that is to stay."""
+    left_out = ("tool_calls",) if reasoning else ("tool_calls", "reasoning_content", "thinking")
     return {**{key: value for key, value in message.items() if key not in left_out}, "content": content}
 
 

@@ -10,14 +10,13 @@ from supertune.conversations import Conversation, Message
 from supertune.errors import UserError
 from supertune.tasks.chat_template import ChatTemplate, RefusedByTemplateError, as_dict, plain
 from supertune.tasks.control_tokens import control_tokens, holds_secrets, unmarked
-from supertune.tasks.loss_spans import RowProblemError, Span, Spelling
+from supertune.tasks.loss_spans import Reasoning, RowProblemError, Span, Spelling
 from supertune.tasks.skeletons import Skeleton, skeleton_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Learn = Literal["answers", "last", "all", "template"]
-Reasoning = Literal["keep", "mask", "drop"]
 Rewritten = Literal["error", "last", "each"]
 
 RENDERING_VERSION = 1
@@ -198,11 +197,10 @@ class Renderer:
         """The conversation with loss on some messages: number → weight."""
         spelling = Spelling(self.template, self.control, self._dicts(conversation), _tools(conversation))
         _check_written(conversation, spelling.text)
-        mask = self.settings.reasoning == "mask"
         everything = self.settings.learn == "all"
         last = max((i for i, each in enumerate(conversation.messages) if each.role == "assistant"), default=-1)
         turns = {
-            index: (spelling.turn(index, mask_reasoning=mask), weight)
+            index: (spelling.turn(index, self.settings.reasoning), weight)
             for index, weight in learned.items()
             if not everything or weight != 1.0 or index == last
         }
@@ -252,7 +250,7 @@ class Renderer:
         for message in conversation.messages:
             if message.tool_calls or message.name is not None or message.tool_call_id is not None:
                 return None
-            if (message.reasoning and not drop) or not message.content or message.content.isspace():
+            if (message.reasoning.strip() and not drop) or not message.content or message.content.isspace():
                 return None
             shape.append((message.role, message.train, message.weight))
         return tuple(shape)
