@@ -225,6 +225,7 @@ def test_settings_of_retrieval_mean_nothing_elsewhere(tmp_path: Path, tiny_encod
     rows = [{"text": f"good {row}", "label": row % 2} for row in range(30)]
     for settings, said in (
         ({"task.scale": 5.0}, "means nothing for"),
+        ({"task.prompt": "{text}?"}, "means nothing for"),
         ({"train.loss": "in_batch"}, "compares queries"),
     ):
         with pytest.raises(UserError, match=said):

@@ -24,6 +24,7 @@ _MEANT_FOR: Mapping[str, Collection[str]] = {
     ),
     **dict.fromkeys(("task.negatives", "task.negatives_per_row"), ("ranking", "reranking")),
     "task.candidates": ("reranking",),
+    **dict.fromkeys(("task.prompt", "task.system", "task.roles"), ("generated",)),
     "task.teacher": ("ranking",),
     **dict.fromkeys(("task.unit", "task.sentences", "task.characters", "task.blocking"), ("texts",)),
 }
