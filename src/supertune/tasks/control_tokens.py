@@ -47,7 +47,9 @@ class ControlTokens:
 
     def spelled_in(self, conversation: Conversation) -> bool:
         """Whether somebody's text spells a control token, or holds characters that secret names are made of."""
-        return any(self._any.search(text) or _has_secret(text) for text in _texts(conversation))
+        # No token holds the character in between.
+        text = "\0".join(_texts(conversation))
+        return self._any.search(text) is not None or _has_secret(text)
 
     def typed(self, conversation: Conversation) -> Conversation:
         """The conversation with marks around every control token that somebody typed.
