@@ -101,6 +101,24 @@ def test_tokens_with_loss_lie_within_the_spans_and_no_other_within_does(name, ki
     assert "".join(piece for piece, _, _ in text_pieces(text, tokens)) == text.text
 
 
+@pytest.mark.parametrize("name", ["chatml", "llama3", "gemma", "headings"])
+@pytest.mark.parametrize("kind", ["byte-bpe", "metaspace-bpe"])
+@given(data=st.data())
+@settings(max_examples=15)
+def test_characters_that_are_learned_are_those_of_the_answers(name, kind, data):
+    found = encoder(name, kind)
+    conversation = data.draw(conversations())
+    # Where no token begins a plain text, nothing predicts its first token.
+    if name != "chatml" and data.draw(st.booleans()):
+        conversation = Conversation((Message("assistant", data.draw(SAID)),), plain=True)
+    ((_, tokens),) = encoded(found, conversation)
+    said = [message.content for message in conversation.messages if message.role == "assistant"]
+    assert int(tokens.characters.sum()) == sum(map(len, said))
+    assert not tokens.characters[tokens.weights == 0].any()
+    features = found.encode([conversation])
+    assert features.tokens["characters"].tolist() == tokens.characters.tolist()
+
+
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("learn", ["answers", "last", "all"])
 @given(data=st.data())

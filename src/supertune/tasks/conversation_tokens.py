@@ -34,11 +34,14 @@ class Tokens:
     Attributes:
         ids: Their ids.
         weights: How much each counts in the loss; 0 for the first, which nothing predicts.
+        characters: How many characters of the text each adds to those before it, of those that are learned: none for
+            control tokens, and for all but the first of several tokens that make one character.
         offsets: Where in the text each stands, but for those that surround a plain text.
     """
 
     ids: list[int]
     weights: NDArray[np.float32]
+    characters: NDArray[np.uint16]
     offsets: Encoding
 
 
@@ -56,12 +59,14 @@ class ConversationEncoder:
         self.renderer, self.max_length, self.too_long = renderer, max_length, too_long
         self.counts = RenderingCounts(max_length, too_long)
         self._careful: Tokenizer | None = None
+        self._control = list(renderer.control.ids.values())
 
     def batches(self, conversations: Iterable[Conversation]) -> Iterator[Features]:
         """The conversations' items in order, a piece at a time; at least one piece, none with targets.
 
-        ``tokens`` are ``input_ids`` int32 and ``weights`` float32, 0 for what is not learned and for each item's first
-        token. ``rows`` counts the conversations. Those that cannot be learned have no item: see `counts`.
+        ``tokens`` are ``input_ids`` int32, ``weights`` float32, 0 for what is not learned and for each item's first
+        token, and ``characters`` uint16 (`Tokens.characters`). ``rows`` counts the conversations. Those that cannot be
+        learned have no item: see `counts`.
         """
         portion: list[Conversation] = []
         start = characters = 0
@@ -117,12 +122,27 @@ class ConversationEncoder:
                 ends = after and span.end == len(each.text)
                 weights[len(before) + begin : len(everything) if ends else len(before) + end] = span.weight
             weights[:1] = 0
-            found.append(Tokens(everything, weights, encoding))
+            added = self._added(encoding, everything, weights, first=len(before))
+            found.append(Tokens(everything, weights, added, encoding))
         return found
+
+    def _added(
+        self, encoding: Encoding, ids: Sequence[int], weights: NDArray[np.float32], *, first: int
+    ) -> NDArray[np.uint16]:
+        """`Tokens.characters`; the encoding's tokens begin at ``first`` among ``ids``."""
+        added = np.zeros(len(ids), np.uint16)
+        places = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+        if len(places):
+            reached = np.concatenate([[0], np.maximum.accumulate(places[:-1, 1])])
+            added[first : first + len(places)] = np.maximum(places[:, 1] - np.maximum(places[:, 0], reached), 0)
+        # A character that several tokens make together is counted with the first; one that is not learned, not at all.
+        added[np.isin(ids, self._control) | (weights == 0)] = 0
+        return added
 
     def _features(self, texts: Sequence[Rendered], rows: Sequence[int], tokens: Sequence[Tokens]) -> Features:
         ids: list[int] = []
         weights: list[NDArray[np.float32]] = []
+        characters: list[NDArray[np.uint16]] = []
         lengths, full_lengths, kept_rows = [], [], []
         for row, each, text in zip(rows, tokens, texts, strict=True):
             kept, full = min(len(each.ids), self.max_length), len(each.ids)
@@ -138,6 +158,7 @@ class ConversationEncoder:
             self.counts.learned(row, text, self._stops(text, each.ids[:kept], shown))
             ids += each.ids[:kept]
             weights.append(shown)
+            characters.append(each.characters[:kept])
             lengths.append(kept)
             full_lengths.append(full)
             kept_rows.append(row)
@@ -145,6 +166,7 @@ class ConversationEncoder:
             tokens={
                 "input_ids": np.array(ids, np.int32),
                 "weights": np.concatenate(weights) if weights else np.zeros(0, np.float32),
+                "characters": np.concatenate(characters) if characters else np.zeros(0, np.uint16),
             },
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))]),
             targets={},
