@@ -49,6 +49,15 @@ def item(features: Features, place: int) -> list[int]:
     return features.tokens["input_ids"][features.offsets[place] : features.offsets[place + 1]].tolist()
 
 
+@pytest.mark.parametrize(("wanted", "kept"), [(None, 7), (3, 7), (9, 9), (30, 12)])
+def test_as_many_negatives_are_learned_from_as_are_wanted(tokenizer: Any, wanted: int | None, kept: int) -> None:
+    named = [f"here {number} ." for number in (1, 2, 11, 12, 21, 22, 111, 112, 121, 122, 211, 212)]
+    task, table = task_of([{"query": "late", "passage": "a parcel", "negatives": named}], negatives_per_row=wanted)
+    features = task.learned_groups(task.encode(table, tokenizer, 16))
+    assert features.groups is not None
+    assert len(features.groups.items[0]) == 2 + kept
+
+
 def test_every_text_is_one_item_however_often_it_stands_there(tokenizer: Any) -> None:
     task, table = task_of(ROWS, query_prompt="i ", passage_prompt="my ")
     features = task.encode(table, tokenizer, 16)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Role = Literal["query", "passage"]
 QUERY, PASSAGE = 0, 1
 MOST_NEGATIVES = 7
-"""Passages known not to be asked for that are learned from beside one that is."""
+"""Passages known not to be asked for that are learned from beside one that is, unless more are wanted."""
 
 _ROWS = 512
 _CHARACTERS = 1_000_000
@@ -64,6 +64,7 @@ class RetrievalTask(TextTask):
             training needs it.
         relations: What is relevant to what among the items of a training batch.
         candidates: What can be found; None for the passages of the rows at hand.
+        most_negatives: Passages known not to be asked for that are learned from beside one that is.
     """
 
     name = "retrieval"
@@ -79,9 +80,11 @@ class RetrievalTask(TextTask):
         criterion: Criterion | None = None,
         relations: Relations | None = None,
         candidates: Candidates | None = None,
+        most_negatives: int = MOST_NEGATIVES,
     ) -> None:
         super().__init__(columns, criterion)
         self.settings = settings or EmbeddingSettings()
+        self.most_negatives = most_negatives
         self._relations = relations
         self._candidates = candidates
 
@@ -91,7 +94,9 @@ class RetrievalTask(TextTask):
         known = {name: settings.get(name) for name in asdict(EmbeddingSettings())}
         given = {name: value for name, value in known.items() if value is not None}
         given["dimensions"] = tuple(given.get("dimensions", ()))
-        return cls(columns, EmbeddingSettings(**given))
+        # Who asks for more gets them.
+        wanted = max(MOST_NEGATIVES, settings.get("negatives_per_row") or 0)
+        return cls(columns, EmbeddingSettings(**given), most_negatives=wanted)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> RetrievalTask:
@@ -119,7 +124,8 @@ class RetrievalTask(TextTask):
         return {**asdict(self.settings), "dimensions": list(self.settings.dimensions) or None}
 
     def _with(self, **changes: Any) -> RetrievalTask:
-        known = {"criterion": self._criterion, "relations": self._relations, "candidates": self._candidates}
+        known: dict[str, Any] = {"criterion": self._criterion, "relations": self._relations}
+        known |= {"candidates": self._candidates, "most_negatives": self.most_negatives}
         return RetrievalTask(self.columns, self.settings, **{**known, **changes})
 
     def minimising(self, criterion: Criterion) -> RetrievalTask:
@@ -232,7 +238,8 @@ class RetrievalTask(TextTask):
     def learned_groups(self, features: Features) -> Features:
         """The same texts with a group for each passage that is asked for.
 
-        Passages that the rows of a query say it does not ask for stand beside each one that it does, seven at most.
+        Passages that the rows of a query say it does not ask for stand beside each one that it does, up to
+        `most_negatives`: those of its own row first.
         """
         groups = features.groups
         assert groups is not None
@@ -243,7 +250,7 @@ class RetrievalTask(TextTask):
         found = []
         for row in groups.items[positive].tolist():
             others = dict.fromkeys([*(item for item in row[2:] if item >= 0), *wrong.get(row[0], ())])
-            found.append([*row[:2], *others][: 2 + MOST_NEGATIVES])
+            found.append([*row[:2], *others][: 2 + self.most_negatives])
         items = np.full((len(found), max(map(len, found), default=2)), -1, np.int64)
         for place, group in enumerate(found):
             items[place, : len(group)] = group
