@@ -11,7 +11,7 @@ import pytest
 
 import supertune
 from supertune.config import TrainConfig
-from supertune.train import CLASS_LOSSES, OPTIMIZERS, RANKING_LOSSES, SHAPES
+from supertune.train import CLASS_LOSSES, DISTILLATION_LOSSES, OPTIMIZERS, RANKING_LOSSES, SHAPES
 
 SETTINGS = {
     "train.epochs": 2,
@@ -71,8 +71,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> super
 
 
 def test_every_choice_of_the_configuration_is_tried_here() -> None:
-    # Rankings have tests of their own.
-    every = {*CLASS_LOSSES, *RANKING_LOSSES}
+    # Rankings and what a teacher says have tests of their own.
+    every = {*CLASS_LOSSES, *RANKING_LOSSES, *DISTILLATION_LOSSES}
     for key, registry in (("loss", every), ("optimizer", OPTIMIZERS), ("schedule", SHAPES)):
         assert set(get_args(TrainConfig.model_fields[key].annotation)) - {"auto"} == set(registry)
 

@@ -16,6 +16,7 @@ from sklearn.metrics import brier_score_loss
 from supertune.config import TrainConfig
 from supertune.train.losses.classes import CLASS_LOSSES, LossSettings
 from supertune.train.losses.cross_entropy import Criterion, cross_entropy, focal
+from supertune.train.losses.distillation import DISTILLATION_LOSSES
 from supertune.train.losses.ranking import RANKING_LOSSES
 from supertune.train.losses.regression import huber, mean_absolute_error, mean_squared_error
 from supertune.train.losses.sets import binary_cross_entropy
@@ -58,7 +59,8 @@ def expected(name: str, logits: torch.Tensor, targets: torch.Tensor, smoothing: 
 
 
 def test_every_loss_of_the_configuration_is_there_and_no_other() -> None:
-    assert {*CLASS_LOSSES, *RANKING_LOSSES, "auto"} == set(get_args(TrainConfig.model_fields["loss"].annotation))
+    every = {*CLASS_LOSSES, *RANKING_LOSSES, *DISTILLATION_LOSSES, "auto"}
+    assert every == set(get_args(TrainConfig.model_fields["loss"].annotation))
 
 
 @pytest.mark.parametrize("name", NAMES)
