@@ -30,6 +30,7 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[models.ModelSour
 
 
 @needs_gemma
+@pytest.mark.slow
 def test_it_is_whole_and_says_where_it_comes_from(gemma: models.ModelSource) -> None:
     assert (gemma.name, gemma.origin, gemma.license) == ("gemma-270m", "embedded", "Gemma")
     assert gemma.max_positions == 32_768
@@ -45,6 +46,7 @@ def test_it_is_whole_and_says_where_it_comes_from(gemma: models.ModelSource) -> 
 
 
 @needs_gemma
+@pytest.mark.slow
 def test_tokenizer_gives_the_ids_of_transformers_conversion(gemma: models.ModelSource) -> None:
     tokenizer = models.load_tokenizer(gemma, max_length=512)
     assert (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id) == (0, 1, 2)
@@ -57,6 +59,7 @@ def test_tokenizer_gives_the_ids_of_transformers_conversion(gemma: models.ModelS
 
 
 @needs_gemma
+@pytest.mark.slow
 def test_it_writes_and_knows_both_languages(gemma: models.ModelSource) -> None:
     import torch
 

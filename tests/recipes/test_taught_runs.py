@@ -168,6 +168,7 @@ def test_a_run_of_the_command_names_its_teacher(workshop: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_with_and_repeated_it_comes_to_the_same(
     workshop: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +186,7 @@ def test_killed_and_gone_on_with_and_repeated_it_comes_to_the_same(
     assert manifest(again.path)["teacher"] == manifest(workshop / "taught")["teacher"]
 
 
+@pytest.mark.slow
 def test_a_teacher_that_changed_since_the_run_began_is_refused(
     workshop: Path, teacher: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
