@@ -135,6 +135,17 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def number_of(value: object) -> float:
+    """A number, also one that is written as text; NaN for what is none, or not finite."""
+    if not isinstance(value, bool | int | float | str):
+        return math.nan
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
 def fold(text: str) -> str:
     """The form under which two texts count as exactly the same: NFC, runs of white space as one space, stripped."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -12,14 +12,13 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 from supertune.conversations import ROLES, Message, Role, ToolCall
-from supertune.language import is_missing, shorten
+from supertune.language import is_missing, number_of, shorten
 
 ROLE_KEYS = ("role", "from", "speaker", "角色")
 CONTENT_KEYS = ("content", "value", "text", "parts", "内容")
@@ -138,15 +137,7 @@ def weight_in(value: object) -> float:
     """
     if is_missing(value):
         return 1.0
-    number = math.nan
-    if isinstance(value, bool | int | float):
-        number = float(value)
-    elif isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-    if math.isfinite(number) and number >= 0:
+    if (number := number_of(value)) >= 0:
         return number
     raise ValueError(f"has {shown(value)} as weight, which is no number of at least 0")
 

@@ -8,7 +8,6 @@ to be it (hard negatives), one in each or several in a list.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Columns, IntArray, Outcome, Rows
 from supertune.errors import UserError
-from supertune.language import is_missing, join_fields, shorten
+from supertune.language import is_missing, join_fields, number_of, shorten
 
 MOST_FOUND = 100
 """Passages of each query that metrics look at."""
@@ -130,15 +129,7 @@ def _relevance(value: object, column: str, row: int) -> float | None:
     """
     if is_missing(value):
         return None
-    number = math.nan
-    if isinstance(value, bool | int | float):
-        number = float(value)
-    elif isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-    if math.isfinite(number) and number >= 0:
+    if (number := number_of(value)) >= 0:
         return number
     raise UserError(
         f"row {row} has {shorten(repr(value), 40)}, which is no relevance",

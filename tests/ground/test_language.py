@@ -18,6 +18,7 @@ from supertune.language import (
     is_chinese,
     join_fields,
     language_of,
+    number_of,
     running_tokens,
     shorten,
     words,
@@ -181,3 +182,15 @@ def test_running_tokens_hold_every_letter_once(text: str) -> None:
     assert found == letters
     # One character of another script changes no other token.
     assert running_tokens(f"{text} 好") == [*running_tokens(text), "好"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3.0), (True, 1.0), (" 2.5 ", 2.5), ("１２", 12.0), (-0.5, -0.5), ("1e3", 1000.0)]
+)
+def test_numbers_are_read_from_text_as_well(value: object, number: float) -> None:
+    assert number_of(value) == number
+
+
+@pytest.mark.parametrize("value", [None, "", "high", "三", "nan", float("inf"), "1e999", [1], {}, 10**400])
+def test_what_is_no_finite_number_is_none(value: object) -> None:
+    assert number_of(value) != number_of(value)

@@ -108,6 +108,13 @@ def test_the_weight_of_words_is_chosen_on_the_rows(tokenizer: Any) -> None:
     assert best.outcome(right, features).outputs[:, 0].tolist() == [1, 1]
 
 
+def test_without_a_query_that_asks_for_anything_words_weigh_nothing(tokenizer: Any) -> None:
+    task, table = task_of([{"query": "good", "passage": "the film", "label": 0, CANDIDATES: ["here"]}], found=True)
+    features = task.encode(table, tokenizer, 24)
+    assert not task.asked(features)
+    assert task.calibrated(np.zeros((2, 1)), features).words == 0
+
+
 def test_passages_that_the_rows_name_have_no_place_among_words(tokenizer: Any) -> None:
     task, table = task_of(
         [{"query": "good", "passage": "the film", "label": 1}, {"query": "good", "passage": "here", "label": 0}]

@@ -39,6 +39,15 @@ _EXTRAS: Mapping[Part, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "weight": (names.WEIGHT_NAMES, ("integer", "number", "boolean"), "how much a row counts"),
 }
 """Part → what its column is called, the kinds of values it may have, what it is called in announcements."""
+_BESIDE: Mapping[Format, tuple[Part, ...]] = {
+    "text": ("weight",),
+    "summary": ("system", "weight"),
+    "translation": ("system", "weight"),
+    "question-answer": ("system", "reasoning", "weight"),
+    "messages": ("system", "tools", "weight"),
+    "sharegpt": ("system", "tools", "weight"),
+}
+"""Format → what may stand beside it, where that is not everything."""
 _OF_LISTS = ("messages", "sharegpt")
 _FIX = (
     "name what is asked and what is answered: --text prompt --label answer; or give lists of messages, "
@@ -236,14 +245,7 @@ def _group(found: Found, sight: Sight, texts: Sequence[str]) -> str | None:
 
 def _extras(found: Found, sight: Sight, taken: set[str]) -> dict[Part, str]:
     """The columns of what there may be beside, by their names."""
-    parts: Sequence[Part] = {
-        "text": ("weight",),
-        "summary": ("system", "weight"),
-        "translation": ("system", "weight"),
-        "question-answer": ("system", "reasoning", "weight"),
-        "messages": ("system", "tools", "weight"),
-        "sharegpt": ("system", "tools", "weight"),
-    }.get(found.format, tuple(_EXTRAS))  # type: ignore[assignment]
+    parts = _BESIDE.get(found.format, tuple(_EXTRAS))
     known = {names.normal(name): name for name in sight.profiles if name not in taken}
     extras: dict[Part, str] = {}
     for part in parts:

@@ -219,6 +219,9 @@ def _write_tokenizer(work: Path, file: GgufFile, folder: Path) -> int:
             opened.save_pretrained(str(folder))
     # Both libraries raise bare exceptions for what they cannot build.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            # A full disk or a missing permission is what it is.
+            raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise _no_tokenizer(file, reason) from error
     if opened(_PROBE)["input_ids"] != made(_PROBE)["input_ids"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -317,10 +317,11 @@ def _learned(messages: Sequence[Message], learn: Learn) -> dict[int, float]:
         return {index: 0.0 if each.train is False else each.weight for index, each in enumerate(messages)}
     answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
     usual = set(answers[-1:] if learn == "last" else answers)
-    wanted: Callable[[int], bool] = lambda index: (  # noqa: E731
-        index in usual if messages[index].train is None else bool(messages[index].train)
-    )
-    return {index: each.weight for index, each in enumerate(messages) if wanted(index) and each.weight}
+    return {
+        index: each.weight
+        for index, each in enumerate(messages)
+        if each.weight and (index in usual if each.train is None else each.train)
+    }
 
 
 def _everything(spans: Sequence[Span], length: int) -> list[Span]:

@@ -217,14 +217,15 @@ class RerankTask(TextTask):
 
         A passage's place in what words have found says something of it that a model of few rows has yet to learn, and
         one of many has not quite: the order is that of logit − weight · ln(place), the log-odds of both as if each
-        said something new (a prior that falls as a power of the place). That a reranker gains by it: Wang, Zhuang and
-        Zuccon 2021, "BERT-based dense retrievers require interpolation with BM25 for effective passage retrieval"; of
-        scores Nogueira et al. 2019. Of equally good weights it is the middle one. Where the rows name the passages
-        themselves nothing has found them, and the weight is 0.
+        said something new (a prior that falls as a power of the place). Adding what words say is old, of scores though:
+        Yang, Zhang and Lin 2019, "Simple applications of BERT for ad hoc document retrieval". Of equally good weights
+        it is the middle one. Where the rows name the passages themselves nothing has found them, and where no query
+        asks for anything there is nothing to choose by: then the weight is 0.
         """
-        if features.table is None or not self._found(features.table):
+        found = features.table is not None and self._found(features.table)
+        every = self.asked(features) if found else []
+        if not every:
             return self._with(words=0.0)
-        every = self.asked(features)
         means = np.array([np.mean([asked.first(outputs, weight) for asked in every]) for weight in _WEIGHTS])
         best = np.flatnonzero(means >= means.max() - 1e-12)
         return self._with(words=_WEIGHTS[best[len(best) // 2]])
