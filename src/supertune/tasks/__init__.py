@@ -12,6 +12,7 @@ from supertune.tasks.classification import UNLABELLED, ClassificationTask, label
 from supertune.tasks.conversation_tokens import ConversationEncoder, prompt_tokens, text_pieces
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
+from supertune.tasks.likelihoods import check_head, likelihood_outcome, summed_loss, token_likelihoods
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.rendering import Rendered, Renderer, RenderingSettings
@@ -83,11 +84,13 @@ __all__ = [
     "TaggingTask",
     "TaskKind",
     "adopt_template",
+    "check_head",
     "chosen_cut",
     "in_lines",
     "joined",
     "joined_sentences",
     "label_text",
+    "likelihood_outcome",
     "nearest",
     "padded",
     "pair_tokens",
@@ -96,9 +99,11 @@ __all__ = [
     "prompt_tokens",
     "stop_generation",
     "stop_ids",
+    "summed_loss",
     "task_from_state",
     "text_pieces",
     "text_tokens",
     "token_lengths",
+    "token_likelihoods",
     "tokenizer_fingerprint",
 ]
