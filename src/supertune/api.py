@@ -71,7 +71,8 @@ def fit(
         label: Label column, or for regression columns of numbers; None: inferred.
         pair: Whether two text columns are two texts to be compared; None: by their names.
         task: What is to be learned: ``classification``, ``multilabel``, ``regression``, ``extractive-qa`` or
-            ``extractive-summary``, ``tagging``, ``retrieval``, ``rerank``; None: classification.
+            ``extractive-summary``, ``tagging``, ``retrieval``, ``rerank``, ``chat``, ``summarization``,
+            ``translation``, ``generative-qa``, ``text``; None: classification.
         validation: File with the validation rows; None: cut from ``data``.
         test: File with the test rows; None: cut from ``data``.
         model: Registered name, folder or hub id; None: by language.

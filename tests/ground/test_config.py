@@ -255,7 +255,7 @@ def test_labels_that_yaml_takes_for_numbers_are_labels() -> None:
 
 def test_every_task_is_named_where_it_is_asked_for() -> None:
     from supertune.cli.options import Task
-    from supertune.config.sections import TaskConfig
+    from supertune.config import TaskConfig
 
     (option,) = Task.__metadata__
     assert all(name in option.help for name in get_args(TaskConfig.model_fields["name"].annotation))

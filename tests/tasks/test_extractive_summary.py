@@ -251,7 +251,7 @@ def test_dialogues_are_taken_in_turns_unless_sentences_are_asked_for(tokenizer: 
     asked = task_for(settings=Settings(unit="sentence"))
     asked.fit_state(rows)
     assert asked.unit == "sentence"
-    assert asked.token_settings != task.token_settings
+    assert asked.token_settings(tokenizer) != task.token_settings(tokenizer)
 
 
 def test_what_no_sentence_can_be_learned_from_is_refused() -> None:

@@ -12,8 +12,8 @@ import torch
 from supertune.contracts import Features
 from supertune.errors import UserError
 from supertune.evaluate import estimate
-from supertune.tasks import check_head, likelihood_outcome, summed_loss, token_likelihoods
 from supertune.tasks.before_head import before_head
+from supertune.tasks.likelihoods import check_head, likelihood_outcome, summed_loss, token_likelihoods
 from supertune.train import TokenRule, linear_cross_entropy, token_losses
 
 VOCABULARY = 60

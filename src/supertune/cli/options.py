@@ -25,7 +25,8 @@ Task = Annotated[
         "--task",
         metavar="TASK",
         help="What is to be learned: classification, multilabel, regression, extractive-qa, tagging, "
-        "extractive-summary, retrieval, or rerank.",
+        "extractive-summary, retrieval, rerank; or, written by a decoder: chat, summarization, translation, "
+        "generative-qa, text.",
     ),
 ]
 Pair = Annotated[

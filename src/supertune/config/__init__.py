@@ -5,6 +5,7 @@ the run. What is chosen by measurement (``auto``) is replaced there by what was 
 """
 
 from supertune.config.configuration import (
+    WRITING,
     Config,
     absolute_paths,
     dump_config,
@@ -18,11 +19,12 @@ from supertune.config.sections import (
     EvaluateConfig,
     ModelConfig,
     StrategyConfig,
-    TaskConfig,
     TrainConfig,
 )
+from supertune.config.task_section import TaskConfig
 
 __all__ = [
+    "WRITING",
     "Config",
     "DataConfig",
     "EvaluateConfig",

@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from supertune.config.dialect import Dumper, Loader
+from supertune.config.section import Section
 from supertune.config.sections import (
     DataConfig,
     EvaluateConfig,
     ModelConfig,
-    Section,
     StrategyConfig,
-    TaskConfig,
     TrainConfig,
 )
+from supertune.config.task_section import TaskConfig
 from supertune.errors import UserError
 from supertune.files import explained
+
+WRITING = frozenset({"chat", "summarization", "translation", "generative-qa", "text"})
+"""Tasks whose answers are written, token by token."""
 
 
 class Config(Section):
@@ -40,6 +43,16 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _writing_learns_few_weights(cls, content: Any) -> Any:
+        """What is written is learned by LoRA where no strategy is named: decoders are large."""
+        parts = content if isinstance(content, dict) else {}
+        task, strategy = parts.get("task") or {}, parts.get("strategy") or {}
+        if isinstance(task, dict) and task.get("name") in WRITING and isinstance(strategy, dict):
+            return {**parts, "strategy": {"name": "lora", **strategy}}
+        return content
+
     def with_values(self, values: Mapping[str, object]) -> Config:
         """A copy with dotted keys set, e.g. ``{"train.epochs": 5}``, checked again.
 
@@ -48,7 +61,7 @@ class Config(Section):
         Raises:
             UserError: A key is unknown or a value does not fit.
         """
-        content = self.model_dump()
+        content = self.model_dump(exclude_unset=True)
         if values.get("strategy.name", self.strategy.name) != self.strategy.name:
             content["strategy"] = {}
         for key, value in values.items():
@@ -60,7 +73,8 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
     section, _, name = key.partition(".")
     if not name:
         # A bare section name is a common slip: say where its keys are instead of "not a dictionary".
-        hint = f"{section}.{next(iter(content[section]))}" if section in content else _closest(key, known_keys())
+        sections = {known.partition(".")[0]: known for known in reversed(known_keys())}
+        hint = sections.get(section) or _closest(key, known_keys())
         raise UserError(f"unknown key {key!r}", where="--set", fix=f"did you mean {hint!r}? Keys are section.name")
     content.setdefault(section, {})[name] = value
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from supertune.config.section import Section
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: no key unknown, no value of another type, nothing changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class DataConfig(Section):
@@ -56,103 +52,12 @@ class ModelConfig(Section):
 
     name: str | None = Field(None, description="registered name, folder, GGUF file or hub id; null: by language")
     max_length: Annotated[int, Field(ge=8, le=131072)] | None = Field(
-        None, description="tokens per text, longer ones are cut; null: 256 or what the model can take"
+        None,
+        description="tokens per text, longer ones are cut; null: 256, where texts are written 1024, or what the "
+        "model can take",
     )
     allow_pickle: bool = Field(False, description="read pickled weights (they can run code); off for a reason")
     trust_remote_code: bool = Field(False, description="run code that comes with the model; off for a reason")
-
-
-class TaskConfig(Section):
-    """What is to be learned."""
-
-    name: Literal[
-        "classification",
-        "multilabel",
-        "regression",
-        "extractive-qa",
-        "tagging",
-        "extractive-summary",
-        "retrieval",
-        "rerank",
-    ] = Field(
-        "classification",
-        description="classification: one label of several; multilabel: any number of labels; regression: numbers; "
-        "extractive-qa: the part of a text that answers a question; tagging: the entities in a text; "
-        "extractive-summary: the sentences that sum it up; retrieval: the passages that a query asks for, by vectors; "
-        "rerank: the same, by reading query and passage together",
-    )
-    symmetric: bool = Field(
-        False, description="the order of a pair means nothing: both are learned from, and answers are their mean"
-    )
-    stride: Annotated[int, Field(ge=1, le=131072)] | None = Field(
-        None,
-        description="extractive-qa, tagging: tokens from the beginning of a window over a long text to that of the "
-        "next; null: 128, for tagging 192, or fewer where windows would overlap by less than the longest answer",
-    )
-    longest_answer: Annotated[int, Field(ge=1, le=131072)] | None = Field(
-        None, description="extractive-qa: tokens of an answer, at most; null: 64"
-    )
-    n_best: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        None, description="extractive-qa: answers told of each question, the best first; null: 5"
-    )
-    unit: Literal["sentence", "line"] | None = Field(
-        None,
-        description="extractive-summary: what summaries are put together from; null: lines where texts are dialogues, "
-        "else sentences",
-    )
-    sentences: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        None, description="extractive-summary: sentences of a summary, at most; null: as validation rows say"
-    )
-    characters: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="extractive-summary: characters of a summary, at most; null: any number"
-    )
-    blocking: bool | None = Field(
-        None,
-        description="extractive-summary: pass over sentences that share three words in a row (Chinese: five "
-        "characters) with one already taken; null: as validation rows say",
-    )
-    pooling: Literal["mean", "cls", "last"] | None = Field(
-        None, description="retrieval: a text's vector from those of its tokens; null: as the model was trained"
-    )
-    query_prompt: str | None = Field(
-        None, description="retrieval: what stands before a query; null: as the model was trained"
-    )
-    passage_prompt: str | None = Field(
-        None, description="retrieval: what stands before a passage; null: as the model was trained"
-    )
-    scale: Annotated[float, Field(gt=0, le=1000)] | None = Field(
-        None, description="retrieval: what cosines are multiplied by before the softmax; null: the model's own, or 20"
-    )
-    dimensions: list[Annotated[int, Field(ge=1, le=65536)]] | None = Field(
-        None, description="retrieval: shorter vectors that are to serve as well (Matryoshka); null: none"
-    )
-    negatives: Literal["none", "bm25", "model"] | None = Field(
-        None,
-        description="retrieval, rerank: where passages come from that the rows do not name: words in common (bm25), or "
-        "(retrieval) what the model itself finds; null: none for retrieval, bm25 for rerank where the rows name none",
-    )
-    negatives_per_row: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        None, description="retrieval, rerank: how many of them for each training row; null: 1, for rerank 3"
-    )
-    teacher: str | None = Field(
-        None,
-        description="retrieval: a run of rerank, or the folder or hub id of a cross-encoder with one output, whose "
-        "scores of each query's passages are learned; null: none, the rows alone are learned from",
-    )
-    candidates: Annotated[int, Field(ge=2, le=1000)] | None = Field(
-        None, description="rerank: passages that words find for each held-out query, to be put in order; null: 20"
-    )
-    prompt: Annotated[str, Field(min_length=1)] | None = Field(
-        None,
-        description="what is written: what is asked, with {column} for what stands in a column; null: by format",
-    )
-    system: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="what is written: system message of conversations that have none of their own; null: none"
-    )
-    roles: dict[str, Literal["system", "user", "assistant", "tool"]] | None = Field(
-        None,
-        description="what is written: who speaks in lists of messages, beside the usual spellings; null: no others",
-    )
 
 
 class StrategyConfig(Section):
@@ -174,7 +79,11 @@ class StrategyConfig(Section):
         "contrastive",
         "zero-shot",
         "auto",
-    ] = Field("full", description="which parameters learn; auto: by rows, model and memory; see docs/strategies.md")
+    ] = Field(
+        "full",
+        description="which parameters learn; auto: by rows, model and memory; see docs/strategies.md; where texts "
+        "are written lora, if nothing else is said",
+    )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="rate of each layer as a share of the rate of the layer above it; 1: the same for all"
     )
@@ -378,5 +287,8 @@ class EvaluateConfig(Section):
     resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(2000, description="bootstrap resamples")
     batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(64, description="rows per batch when predicting")
     baselines: bool = Field(True, description="fit the majority and TF-IDF baselines on the same rows")
+    generate: Annotated[int, Field(ge=0)] = Field(
+        200, description="what is written: held-out rows that the model writes answers to; 0: none"
+    )
     language: Literal["auto", "en", "zh"] = Field("auto", description="language of the report; auto: of the data")
     text: bool = Field(True, description="write the rows' texts into report and predictions")

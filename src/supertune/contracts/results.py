@@ -77,13 +77,13 @@ class Prediction:
     Attributes:
         row: Index of the row within the table that was predicted.
         prediction: The answer, in the user's own label type; of several columns, column → answer; of several labels,
-            those that apply; of entities what is said of each.
+            those that apply; of entities what is said of each. None where nothing was written.
         scores: Label (as text) → probability, for classifiers; column → number before it was rounded, for ratings.
         more: Whatever else there is to say, by name, as JSON.
     """
 
     row: int
-    prediction: Label | Mapping[str, Label] | Sequence[Label] | Sequence[Mapping[str, Any]]
+    prediction: Label | Mapping[str, Label] | Sequence[Label] | Sequence[Mapping[str, Any]] | None
     scores: Mapping[str, float] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 

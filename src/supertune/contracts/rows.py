@@ -118,6 +118,8 @@ class Features:
         rows: int64 (items,): the index of the row (within the table encoded) that each item came from.
         full_lengths: int64 (items,): number of tokens before truncation, special tokens included.
         groups: Which items are learned from together; None where each is learned from alone.
+        notes: What became of the rows that are no items, or not whole ones, as JSON; None where nobody counts them. Of
+            several pieces those of the last hold for all.
         table: The rows that ``rows`` counts in, where they are at hand: answers may be cut out of them. Only a
             reference; no text is copied.
     """
@@ -129,6 +131,7 @@ class Features:
     full_lengths: IntArray
     table: Rows | None = None
     groups: Groups | None = None
+    notes: Mapping[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -151,6 +154,7 @@ class Features:
             rows=self.rows[items],
             full_lengths=self.full_lengths[items],
             table=self.table,
+            notes=self.notes,
         )
 
 

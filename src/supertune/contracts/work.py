@@ -65,13 +65,16 @@ class Task(Protocol):
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
         """Rows as token features without targets, a piece at a time and in order; at least one piece.
 
-        What the pieces hold depends on the text columns, the tokenizer, ``max_length`` and `token_settings` alone: it
-        may be kept on disk and used again whatever the task has learned.
+        What the pieces hold depends on `token_columns`, the tokenizer, ``max_length`` and `token_settings` alone:
+        it may be kept on disk and used again whatever the task has learned.
         """
         ...
 
-    @property
-    def token_settings(self) -> Sequence[object]:
+    def token_columns(self, rows: Rows) -> tuple[str, ...]:
+        """The columns that tokens are made of."""
+        ...
+
+    def token_settings(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[object]:
         """Settings of the task, as JSON, that change the tokens of the same texts."""
         ...
 
@@ -173,7 +176,7 @@ class Task(Protocol):
 
     @property
     def primary_metric(self) -> str:
-        """The metric that chooses the best epoch and heads the report."""
+        """The metric that chooses the best epoch, and heads the report where it is not another's to do so."""
         ...
 
 

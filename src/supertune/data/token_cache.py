@@ -3,6 +3,7 @@
 A file ``tokens/<key>.arrow`` is an Arrow IPC file of one batch with one row per item: ``tokens``, a list of the
 token columns, ``full_lengths`` and ``rows``. The key covers the texts, the tokenizer and the length they are cut to,
 so that the same texts find their tokens again whatever file they come from. Labels are not in it.
+What became of rows that are no items (`Features.notes`) is kept in the file's schema.
 
 What is mapped needs no memory of its own: the system reads pages when they are looked at and drops them when memory
 is short. Writing needs none either: the columns grow in nameless files beside the cache, and nothing is left of a
@@ -169,8 +170,9 @@ def _spooled(pieces: Iterable[Features], stack: contextlib.ExitStack) -> Feature
     """All pieces as one, mapped from files that are there until the stack is closed."""
     spools: dict[str, _Spool] = {}
     names: tuple[str, ...] = ()
-    total = 0
+    total, notes = 0, None
     for piece in pieces:
+        notes = piece.notes
         columns = {f"tokens.{name}": values for name, values in piece.tokens.items()}
         columns |= {"full_lengths": piece.full_lengths, "rows": piece.rows}
         with _keeping():
@@ -191,6 +193,7 @@ def _spooled(pieces: Iterable[Features], stack: contextlib.ExitStack) -> Feature
             targets={},
             rows=spools["rows"].array(),
             full_lengths=spools["full_lengths"].array(),
+            notes=notes,
         )
 
 
@@ -235,6 +238,7 @@ def _mapped(path: Path, key: str) -> Features:
         targets={},
         rows=batch.column("rows").to_numpy(zero_copy_only=True),
         full_lengths=batch.column("full_lengths").to_numpy(zero_copy_only=True),
+        notes=about.get("notes"),
     )
     if about != _about(key, features):
         raise ValueError("it is damaged")
@@ -249,7 +253,8 @@ def _about(key: str, features: Features) -> dict[str, object]:
     for name, values in arrays:
         digest.update(json.dumps([name, values.dtype.str, len(values)]).encode())
         digest.update(values.data)
-    return {"format": _FORMAT, "key": key, "sha256": digest.hexdigest()}
+    notes = {} if features.notes is None else {"notes": features.notes}
+    return {"format": _FORMAT, "key": key, "sha256": digest.hexdigest(), **notes}
 
 
 def _tidy(newest: Path) -> None:

@@ -12,11 +12,20 @@ from supertune.models.heads import begin_output, load_with_head
 from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
 from supertune.models.resolving import find_model
 from supertune.models.source import Entry, Kind, ModelSource, Pooling, TextEmbedding
-from supertune.models.tokenizer import choose_padding, default_max_length, load_tokenizer, save_tokenizer
+from supertune.models.tokenizer import (
+    USUAL_MAX_LENGTH,
+    USUAL_WRITTEN_LENGTH,
+    choose_padding,
+    default_max_length,
+    load_tokenizer,
+    save_tokenizer,
+)
 from supertune.models.weights import count_parameters, weights_digest
 
 __all__ = [
     "REGISTRY",
+    "USUAL_MAX_LENGTH",
+    "USUAL_WRITTEN_LENGTH",
     "Entry",
     "Kind",
     "ModelSource",

@@ -18,6 +18,8 @@ _TYPES = "token_type_ids"
 _PADDING = ("<pad>", "[PAD]", "<|pad|>", "<PAD>", "<|padding|>", "<|finetune_right_pad_id|>", "<｜▁pad▁｜>")
 USUAL_MAX_LENGTH = 256
 """Tokens per text unless asked for otherwise: long enough for most messages, and quick on a processor."""
+USUAL_WRITTEN_LENGTH = 1024
+"""The same for what is asked and what is written together: what is cut of an answer would never be learned."""
 
 # What the constructor remembers of the file's own cutting and padding, and of how it was opened.
 _LEFT_OVER = (
@@ -31,9 +33,9 @@ _LEFT_OVER = (
 )
 
 
-def default_max_length(source: ModelSource) -> int:
-    """Tokens per text that suit most data: 256, or fewer where the model cannot take as many."""
-    return min(USUAL_MAX_LENGTH, source.max_positions)
+def default_max_length(source: ModelSource, usual: int = USUAL_MAX_LENGTH) -> int:
+    """Tokens per text that suit most data, or fewer where the model cannot take as many."""
+    return min(usual, source.max_positions)
 
 
 def load_tokenizer(source: ModelSource, *, max_length: int) -> PreTrainedTokenizerFast:

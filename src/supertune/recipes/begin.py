@@ -16,7 +16,7 @@ from supertune.recipes.head import fit_head
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
 from supertune.recipes.start import Start
-from supertune.tasks import RetrievalTask
+from supertune.tasks import GenerationTask, RetrievalTask
 from supertune.train import (
     BITS,
     Batching,
@@ -32,6 +32,7 @@ from supertune.train import (
     balanced_weights,
     build_optimizer,
     by_similarity,
+    collate,
     fgm,
     freelb,
     hidden_matrices,
@@ -51,6 +52,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     Forward = Callable[[torch.nn.Module, Mapping[str, torch.Tensor]], torch.Tensor]
+
+
+_TRIED = 4
+"""Items by which it is tried whether the model makes its logits as is assumed."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,9 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         features = {**features, "train": with_label_rows(start, similar, task, features["train"])}
     for encoded in features.values():
         check_tokens(start, model, encoded)
+    if isinstance(task, GenerationTask):
+        shortest = np.argsort(features["train"].lengths, kind="stable")[:_TRIED]
+        task.check_model(model, collate(features["train"], shortest, {}), str(start.source.folder))
     frozen_layers = _still(start, model)
     use_fast_dropout(model)
     set_attention(model, settings.attention)

@@ -12,11 +12,11 @@ from supertune.console import Console, show_findings
 from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
 from supertune.data import CHECKS, CheckInput, Table, run_checks, set_aside_unlabelled
 from supertune.errors import UserError
-from supertune.evaluate import metrics_for
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.encode import in_file
-from supertune.recipes.rows import find_columns, read_given, sample_texts
+from supertune.recipes.kinds import judged_by
+from supertune.recipes.rows import find_columns, read_given, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.vectors import task_settings
 from supertune.tasks import TASKS
@@ -85,7 +85,7 @@ def check_metric(name: str, task: str) -> None:
     Raises:
         UserError: The task has no metric of that name that is one number.
     """
-    known = [metric for metric in metrics_for(TASKS[task].answers) if not metric.endswith("_per_class")]
+    known = [metric for metric in judged_by(task) if not metric.endswith("_per_class")]
     if name not in ("auto", *known):
         raise UserError(
             f"{name!r} is no metric of {task}", where="evaluate.metric", fix=f"use auto or one of {', '.join(known)}"
@@ -109,6 +109,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     console.heading("Data")
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
+    tables = readable(tables, columns, config)
     labelled: dict[str, Table] = {}
     for split, table in tables.items():
         labelled[split], unlabelled = set_aside_unlabelled(table, *columns.labels)

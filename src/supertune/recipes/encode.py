@@ -18,6 +18,7 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
+from supertune.recipes.template import with_likelihoods
 from supertune.tasks import TASKS, RetrievalTask, tokenizer_fingerprint
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     with in_file(learned):
         task.fit_state(learned)
     kind_of(task).check_metric(task, start.config.evaluate.metric)
-    return task.minimising(kind_of(task).criterion(task, start.config.train, learned))
+    return with_likelihoods(task.minimising(kind_of(task).criterion(task, start.config.train, learned)))
 
 
 @contextmanager
@@ -89,10 +90,12 @@ def _kept_tokens(
     progress: Callable[[int], None] | None,
 ) -> Features | None:
     """The tokens from the cache, put there if need be; None where that does not pay or is not possible."""
-    texts, characters = texts_fingerprint(table, task.columns.text)
+    texts, characters = texts_fingerprint(table, task.token_columns(table))
     if characters < CACHED_CHARACTERS or task.columns.negatives:
         return None
-    settings = json.dumps([task.name, *task.token_settings, max_length, texts, tokenizer_fingerprint(tokenizer)])
+    settings = json.dumps(
+        [task.name, *task.token_settings(tokenizer), max_length, texts, tokenizer_fingerprint(tokenizer)]
+    )
     key = sha256_bytes(settings.encode())
 
     def pieces() -> Iterator[Features]:

@@ -23,6 +23,7 @@ from supertune.recipes.predict import show_scores
 from supertune.recipes.prepare import prepare
 from supertune.recipes.probe import probe
 from supertune.recipes.read_labels import read_labels
+from supertune.recipes.row_counts import counts_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.run import Run
 from supertune.recipes.saved import SavedModel, open_saved, reload_check, save_model
@@ -85,6 +86,10 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
     clock = Clock()
     prepared = prepare(config, data, console, settled=lambda start, rows: write_start(store, start, rows))
     store.write_gate(prepared.report.rows, prepared.report.findings)
+    became = {
+        split: counts_of(found).summary() for split, found in prepared.features.items() if found.notes is not None
+    }
+    store.write_rows(became)
     if prepared.stopping:
         raise GateError(prepared.stopping, report=str(store.path / "gate.json"))
     task = prepared.task
@@ -112,8 +117,8 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         clock.lap("measure")
         record.results(measured.scores, seed=trained.best.seed)
         record(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
-        primary = {"split": measured.final_split, "metric": task.primary_metric}
-        store.update_manifest(primary=primary, timings=clock.laps, difference=_difference(measured, task))
+        primary = {"split": measured.final_split, "metric": measured.primary}
+        store.update_manifest(primary=primary, timings=clock.laps, difference=_difference(measured))
         verdict = write_story(
             Story(store, start, task, prepared.rows, prepared.features, prepared.report, trained, measured)
         )
@@ -126,11 +131,11 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
     return Run(store)
 
 
-def _difference(measured: Measurement, task: Task) -> dict[str, object] | None:
+def _difference(measured: Measurement) -> dict[str, object] | None:
     """How much better the model is than the baseline it is compared with, paired, for the manifest."""
     if measured.difference is None:
         return None
-    return {"baseline": kind_of(task).rival, "metric": task.primary_metric, **measured.difference.as_dict()}
+    return {"baseline": measured.rival, "metric": measured.primary, **measured.difference.as_dict()}
 
 
 class Clock:

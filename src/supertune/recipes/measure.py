@@ -6,20 +6,20 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from supertune.config import Config
 from supertune.console import Console
 from supertune.contracts import Features, Score
-from supertune.data import leaked_rows
 from supertune.evaluate import measure as measure_outcome
 from supertune.evaluate import metrics_for, paired_difference
 from supertune.recipes.kinds import kind_of
-from supertune.recipes.measured import WITHOUT_LEAKED, Held, Measurement
+from supertune.recipes.measure_writing import measure_writing
+from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
-from supertune.tasks import RetrievalTask
+from supertune.recipes.without_leaked import without_leaked
+from supertune.tasks import GenerationTask, RetrievalTask
 
 
 def measure(
@@ -34,18 +34,20 @@ def measure(
         config: Resamples and seeds.
         console: Where to show progress.
     """
+    if isinstance(saved.task, GenerationTask):
+        return measure_writing(saved, saved.task, rows, features, config, console)
     settings: dict[str, int] = {"seed": config.train.seed, "resamples": config.evaluate.resamples}
+    kind = kind_of(saved.task)
     held = _held(saved, rows, features, config, console)
     scores: dict[str, Mapping[str, Score]] = {}
     undefined: Mapping[str, str] = {}
     for split, answers in held.items():
-        measured = measure_outcome(answers.outcome, metrics_for(saved.task.answers), **settings)
+        measured = measure_outcome(answers.outcome, metrics_for(answers.outcome.answers), **settings)
         scores[split], undefined = measured.scores, measured.undefined
-    scores |= _without_leaked(saved, rows, held, settings)
+    scores |= without_leaked(rows, held, settings)
     test = held.get("test")
     if test is None or not config.evaluate.baselines:
-        return Measurement(held, scores, undefined)
-    kind = kind_of(saved.task)
+        return Measurement(held, scores, saved.task.primary_metric, kind.rival, undefined)
     guesses = kind.guesses(test.task, rows.splits["train"], test, console)
     if isinstance(saved.task, RetrievalTask):
         guesses["untrained"] = _held(untrained(saved, config.model), rows, features, config, console)["test"].outcome
@@ -56,7 +58,7 @@ def measure(
     scores |= {f"test_{name}": values for name, values in baselines.items()}
     difference = paired_difference(test.outcome, guesses[kind.rival], saved.task.primary_metric, **settings)
     told = difference if math.isfinite(difference.value) else None
-    return Measurement(held, scores, undefined, baselines, told)
+    return Measurement(held, scores, saved.task.primary_metric, kind.rival, undefined, baselines, told)
 
 
 def _held(
@@ -85,21 +87,3 @@ def _held(
         )
         for split in rows.whole
     }
-
-
-def _without_leaked(
-    saved: SavedModel, rows: LoadedRows, held: Mapping[str, Held], settings: Mapping[str, int]
-) -> dict[str, Mapping[str, Score]]:
-    """Scores of each split that holds rows which also stand in another one, without those rows."""
-    clean: dict[str, Mapping[str, Score]] = {}
-    if not rows.given_splits:
-        return clean
-    for split, leaked in leaked_rows({"train": rows.splits["train"], **rows.whole}, rows.columns).items():
-        if split not in held or not len(leaked):
-            continue
-        outcome = held[split].outcome
-        kept = ~np.isin(held[split].labelled, leaked)
-        if kept.any():
-            rest = measure_outcome(outcome.take(kept), metrics_for(saved.task.answers), **settings)
-            clean[f"{split}_{WITHOUT_LEAKED}"] = rest.scores
-    return clean

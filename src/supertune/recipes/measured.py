@@ -39,6 +39,23 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Writings:
+    """What was written for some rows of the final split, by the model and by those it is compared with.
+
+    Attributes:
+        rows: int64, their positions in the split's table.
+        asked: What was asked, as people wrote it.
+        model: What the model wrote, beside what people did.
+        others: Baseline → what it wrote.
+    """
+
+    rows: NDArray[np.int64]
+    asked: tuple[str, ...]
+    model: Outcome
+    others: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Everything that was measured.
 
@@ -48,14 +65,20 @@ class Measurement:
             ``test_<baseline>`` for each baseline.
         undefined: Metric → why it has no value on the test split.
         baselines: Baseline → metric → score on the test split.
-        difference: How much better than its kind's rival the model is in the primary metric, paired.
+        primary: The metric that heads the report.
+        rival: The baseline that the model is compared with.
+        difference: How much better than its rival the model is in the primary metric, paired.
+        writings: What was written, where something is to be.
     """
 
     held: Mapping[str, Held]
     scores: Mapping[str, Mapping[str, Score]]
+    primary: str
+    rival: str
     undefined: Mapping[str, str] = field(default_factory=dict)
     baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     difference: Score | None = None
+    writings: Writings | None = None
 
     @property
     def final_split(self) -> str:

@@ -15,6 +15,7 @@ from supertune.recipes.negatives import with_negatives
 from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
 from supertune.recipes.teacher import with_teacher
+from supertune.recipes.template import with_answers, with_template
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def prepare(
         start = replace(start, config=start.config.with_values({"data.split": list(rows.shares)}))
     found = with_candidates(start.config.task, rows, console)
     task = fitted_task(start, found)
+    start, task = with_template(start, task, found.splits["train"], console)
     # What is not known of a label shows before anything else is done.
     if isinstance(start.strategy, ReadsLabels):
         start.strategy.meanings(label_names(task))
@@ -75,6 +77,7 @@ def prepare(
     if settled is not None:
         settled(start, rows)
     features = encode_splits(start, task, found, console)
+    start, task = with_answers(start, task, features["train"])
     features["train"] = with_negatives(start, task, features["train"], console)
     console.heading("Gate")
     report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)

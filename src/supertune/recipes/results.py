@@ -15,6 +15,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "tfidf": "TF-IDF and a linear model",
         "sentence": "the sentence most like the question",
         "untrained": "the model before training",
+        "few_shot": "before training, shown four examples",
         "bm25": "words alone (BM25)",
         "alone": "the model alone",
         "lead": "the first sentences",
@@ -32,6 +33,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "tfidf": "TF-IDF + 线性模型",
         "sentence": "与问题最相似的句子",
         "untrained": "训练前的模型",
+        "few_shot": "训练前的模型（看四个示例）",
         "bm25": "只比较词语（BM25）",
         "alone": "只用模型",
         "lead": "开头的句子",
@@ -48,8 +50,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 def named_baselines(measured: Measurement, language: str) -> dict[str, Mapping[str, Score]]:
     """The baselines under the names that people know them by."""
-    words = _WORDS[language]
-    return {words.get(name, name): scores for name, scores in measured.baselines.items()}
+    return {baseline_name(name, language): scores for name, scores in measured.baselines.items()}
+
+
+def baseline_name(name: str, language: str) -> str:
+    """What people call a baseline."""
+    return _WORDS[language].get(name, name)
 
 
 def beside_baselines(measured: Measurement, metric: str, language: str) -> tuple[IntervalChart, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
 from supertune.config import Config, DataConfig
 from supertune.console import Console
-from supertune.contracts import Columns, LearnsBySimilarity
+from supertune.contracts import Columns, Face, Generation, LearnsBySimilarity
 from supertune.conversation_rows import said
 from supertune.data import (
     Table,
@@ -22,6 +22,7 @@ from supertune.data import (
     read_splits,
     set_aside_unlabelled,
     split_table,
+    well_formed,
 )
 from supertune.errors import UserError
 from supertune.language import LanguageGuess, guess_language, is_blank
@@ -111,6 +112,7 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         separator=config.data.separator,
         pair=config.data.pair,
         tag_names=config.data.tag_names or (),
+        generation=_generation(config),
     )
     if config.task.symmetric and not columns.pair:
         raise UserError(
@@ -139,6 +141,24 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
     return columns
 
 
+def _generation(config: Config) -> Generation | None:
+    task = config.task
+    if task.name not in get_args(Face):
+        return None
+    return Generation(cast(Face, task.name), task.prompt, task.system, task.roles or {})
+
+
+def readable(tables: Mapping[str, Table], columns: Columns, config: Config) -> dict[str, Table]:
+    """The tables with rows that are what the task reads: conversations, where something is to be written.
+
+    Raises:
+        UserError: There are others, and they are not to be skipped.
+    """
+    if columns.layout is None:
+        return dict(tables)
+    return {split: well_formed(table, columns, config.data.on_bad_row) for split, table in tables.items()}
+
+
 def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     """Read, find the columns, set rows without a label aside, and make or complete the splits.
 
@@ -147,6 +167,7 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     """
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
+    tables = readable(tables, columns, config)
     given: dict[str, Table] = {}
     announcements: list[str] = list(columns.announcements)
     for split, table in tables.items():

@@ -26,9 +26,10 @@ from supertune.models import (
     write_embedding,
 )
 from supertune.recipes.start import Start
+from supertune.recipes.template import with_likelihoods
 from supertune.runs import open_run
 from supertune.strategies import STRATEGIES, build_strategy
-from supertune.tasks import TASKS, RetrievalTask, task_from_state
+from supertune.tasks import TASKS, GenerationTask, RetrievalTask, stop_generation, stop_ids, task_from_state
 from supertune.train import predict_outputs
 
 if TYPE_CHECKING:
@@ -89,11 +90,14 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
         "base": {"name": name, "sha256": source.sha256, "license": source.license},
         "strategy": start.config.strategy.model_dump(exclude_defaults=True) | {"name": strategy.name},
     }
+    if isinstance(task, GenerationTask):
+        # Whoever opens it with another tool stops where answers end as well.
+        stop_generation(model.generation_config, stop_ids(task.stops, start.tokenizer))
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
         if isinstance(task, RetrievalTask):
             _write_vectors(task, model, start.max_length, partial)
-        elif strategy.adapter:
+        elif strategy.adapter and "id2label" in task.head().config:
             write_json(partial / LABELS_FILE, {"labels": label_names(task)})
         _writing(save_tokenizer, start.tokenizer, partial)
         write_json(partial / TASK_FILE, described)
@@ -150,7 +154,7 @@ def open_saved(folder: Path) -> SavedModel:
             "was not written by this version of supertune", where=str(folder / TASK_FILE), fix="train again, or update"
         )
     try:
-        task = task_from_state(described["task"], described["state"])
+        task = with_likelihoods(task_from_state(described["task"], described["state"]))
         max_length, base = int(described["max_length"]), dict(described["base"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from supertune.config import Config
 from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy
 from supertune.errors import UserError
 from supertune.recipes.kinds import kind_of
 from supertune.strategies import build_strategy
-from supertune.tasks import TASKS
+from supertune.tasks import TASKS, WritingSettings
 from supertune.train import DISTILLATION_LOSSES, RATE_FACTORS
 
 _MEANT_FOR: Mapping[str, Collection[str]] = {
@@ -24,7 +24,8 @@ _MEANT_FOR: Mapping[str, Collection[str]] = {
     ),
     **dict.fromkeys(("task.negatives", "task.negatives_per_row"), ("ranking", "reranking")),
     "task.candidates": ("reranking",),
-    **dict.fromkeys(("task.prompt", "task.system", "task.roles"), ("generated",)),
+    **dict.fromkeys((f"task.{name}" for name in ("prompt", "system", "roles")), ("generated",)),
+    **dict.fromkeys((f"task.{field.name}" for field in fields(WritingSettings)), ("generated",)),
     "task.teacher": ("ranking",),
     **dict.fromkeys(("task.unit", "task.sentences", "task.characters", "task.blocking"), ("texts",)),
 }
@@ -68,7 +69,7 @@ def check_task(config: Config) -> None:
             raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
     if kind in _TWO_TEXTS and config.data.pair is False:
         raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")
-    if kind in ("spans", "texts") and config.data.pair:
+    if kind in ("spans", "texts", "generated") and config.data.pair:
         raise UserError(f"{config.task.name} reads one text", where="data.pair", fix="leave it out")
 
     _check_teacher(config)

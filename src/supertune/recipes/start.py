@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supertune.config import Config, absolute_paths
+from supertune.config import WRITING, Config, absolute_paths
 from supertune.console import Console
 from supertune.contracts import Columns, ReadsLabels, Strategy
 from supertune.errors import UserError
 from supertune.memory import available_bytes
 from supertune.models import (
     REGISTRY,
+    USUAL_MAX_LENGTH,
+    USUAL_WRITTEN_LENGTH,
     ModelSource,
+    choose_padding,
     count_parameters,
     default_max_length,
     default_model,
@@ -92,7 +95,7 @@ def find_model(config: Config, language: str) -> ModelSource:
         UserError: It cannot be found, or is not safe to load.
     """
     return resolve(
-        config.model.name or default_model(language),
+        config.model.name or default_model(language, "decoder" if config.task.name in WRITING else "encoder"),
         allow_pickle=config.model.allow_pickle,
         trust_remote_code=config.model.trust_remote_code,
     )
@@ -106,7 +109,7 @@ def find_max_length(config: Config, source: ModelSource) -> int:
     """
     wanted = config.model.max_length
     if wanted is None:
-        return default_max_length(source)
+        return default_max_length(source, USUAL_WRITTEN_LENGTH if config.task.name in WRITING else USUAL_MAX_LENGTH)
     if wanted > source.max_positions:
         raise UserError(
             f"{wanted} tokens per text are more than {source.name} can take ({source.max_positions})",
@@ -193,6 +196,8 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
     chosen = "" if config.model.name else f" (the texts are mostly {rows.language.language!r})"
     console.say(f"  {source.name}{chosen}: {source.provenance}")
     tokenizer = load_tokenizer(source, max_length=max_length)
+    if config.task.name in WRITING and (padding := choose_padding(tokenizer)) is not None:
+        console.say(f"  padded with {padding}: the tokenizer has no token for that")
     check_padding(tokenizer, source)
     if config.strategy.name != "auto":
         return settle(config, rows, source, tokenizer, max_length, console)
@@ -281,7 +286,8 @@ def settle(
     values |= _task_values(config, rows.columns, source)
     if train.embeddings == "auto":
         # 32 bits by choice ask for exactness, not for want of bfloat16.
-        values["train.embeddings"] = "dense" if train.precision == "fp32" else "rows"
+        exact = train.precision == "fp32" or config.task.name in WRITING
+        values["train.embeddings"] = "dense" if exact else "rows"
     if train.attention == "auto" and train.precision == "fp32":
         # Exact results repeat; what is measured might be chosen otherwise the next time.
         values["train.attention"] = "sdpa"

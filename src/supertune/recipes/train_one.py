@@ -12,12 +12,12 @@ from supertune.config import EvaluateConfig, TrainConfig
 from supertune.console import Console
 from supertune.contracts import Consumer, Event, Features, Outcome, Task
 from supertune.errors import UserError
-from supertune.evaluate import METRICS, estimate
+from supertune.evaluate import estimate
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.consumers import BestEpoch, Checkpoints, Progress, Validation
 from supertune.recipes.encode import after
 from supertune.recipes.interruption import Interruption
-from supertune.recipes.kinds import kind_of
+from supertune.recipes.kinds import judged_by, kind_of
 from supertune.recipes.start import Start
 from supertune.train import (
     BITS,
@@ -101,9 +101,9 @@ def train_one(
         training.learner.weights,
         metric,
         settings.patience,
-        higher_is_better=METRICS[task.answers][metric].higher_is_better,
+        higher_is_better=judged_by(task)[metric].higher_is_better,
         tie_breaker=kind_of(task).tie_breaker,
-        less_is_better=not METRICS[task.answers][kind_of(task).tie_breaker].higher_is_better,
+        less_is_better=not judged_by(task)[kind_of(task).tie_breaker].higher_is_better,
     )
     begun = time.monotonic()
     training = with_frozen(training, task, checkpoints, evaluation.batch_size, console)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from supertune.console import Console
 from supertune.contracts import Event, Features, Task
-from supertune.evaluate import METRICS
+from supertune.recipes.kinds import judged_by
 from supertune.recipes.start import Start
 from supertune.recipes.train_one import Trained, train_one
 
@@ -132,7 +132,7 @@ def _steadily(
 
 
 def _better(one: Trained, other: Trained, task: Task) -> bool:
-    sign = 1 if METRICS[task.answers][one.metric].higher_is_better else -1
+    sign = 1 if judged_by(task)[one.metric].higher_is_better else -1
     return sign * one.best_score > sign * other.best_score
 
 

@@ -19,7 +19,8 @@ from supertune.runs.machine import process_is_gone, this_process
 from supertune.runs.manifest import CHECKPOINTS, MANIFEST, Status, inventory, new_manifest, problems, read_manifest
 from supertune.runs.values import json_value
 
-CONFIG, EVENTS, METRICS, REPORT, GATE = "config.yaml", "events.jsonl", "metrics.json", "report.html", "gate.json"
+CONFIG, EVENTS, METRICS, REPORT = "config.yaml", "events.jsonl", "metrics.json", "report.html"
+GATE, ROWS = "gate.json", "rows.json"
 
 _NOT_BY_HAND = frozenset({"format", "status", "files", "created", "started", "finished", "seconds", "process"})
 
@@ -148,6 +149,11 @@ class RunStore:
             for finding in findings
         ]
         write_json(self.path / GATE, json_value({"rows": rows, "findings": entries}))
+
+    def write_rows(self, became: Mapping[str, Mapping[str, object]]) -> None:
+        """Write rows.json: split → which rows were cut, dropped or changed on their way to the model, and how many."""
+        if became:
+            write_json(self.path / ROWS, json_value(became))
 
     def write_report(self, html: str) -> Path:
         """Write report.html; returns its path."""

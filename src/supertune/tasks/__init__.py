@@ -7,12 +7,21 @@ from typing import Any, Protocol
 
 from supertune.contracts import Columns, Task
 from supertune.tasks.candidates import nearest
-from supertune.tasks.chat_template import ChatTemplate, adopt_template
+from supertune.tasks.chat_template import ChatTemplate, adopt_template, as_dict, headings
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
 from supertune.tasks.conversation_tokens import ConversationEncoder, prompt_tokens, text_pieces
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
-from supertune.tasks.likelihoods import check_head, likelihood_outcome, summed_loss, token_likelihoods
+from supertune.tasks.generation import (
+    ChatTask,
+    GenerationTask,
+    GenerativeQaTask,
+    PlainTextTask,
+    SummarizationTask,
+    TranslationTask,
+    WritingSettings,
+)
+from supertune.tasks.loss_spans import RowProblemError
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.rendering import Rendered, Renderer, RenderingSettings
@@ -52,6 +61,11 @@ TASKS: Mapping[str, TaskKind] = {
     "extractive-summary": ExtractiveSummaryTask,
     "retrieval": RetrievalTask,
     "rerank": RerankTask,
+    "chat": ChatTask,
+    "summarization": SummarizationTask,
+    "translation": TranslationTask,
+    "generative-qa": GenerativeQaTask,
+    "text": PlainTextTask,
 }
 
 
@@ -71,6 +85,7 @@ __all__ = [
     "EmbeddingSettings",
     "ExtractiveQaTask",
     "ExtractiveSummaryTask",
+    "GenerationTask",
     "MultilabelTask",
     "Probe",
     "RegressionTask",
@@ -81,16 +96,18 @@ __all__ = [
     "RerankTask",
     "RetrievalTask",
     "Role",
+    "RowProblemError",
     "TaggingTask",
     "TaskKind",
+    "WritingSettings",
     "adopt_template",
-    "check_head",
+    "as_dict",
     "chosen_cut",
+    "headings",
     "in_lines",
     "joined",
     "joined_sentences",
     "label_text",
-    "likelihood_outcome",
     "nearest",
     "padded",
     "pair_tokens",
@@ -99,11 +116,9 @@ __all__ = [
     "prompt_tokens",
     "stop_generation",
     "stop_ids",
-    "summed_loss",
     "task_from_state",
     "text_pieces",
     "text_tokens",
     "token_lengths",
-    "token_likelihoods",
     "tokenizer_fingerprint",
 ]

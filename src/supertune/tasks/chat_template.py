@@ -157,6 +157,11 @@ class ChatTemplate:
         }
 
 
+def headings() -> ChatTemplate:
+    """Our own as nothing but words, to show examples to a model that has learned no template."""
+    return ChatTemplate(HEADINGS, HEADINGS, {"eos_token": ""})
+
+
 def as_dict(message: Message, *, reasoning: bool = True) -> dict[str, Any]:
     """A message as templates know it: the form of OpenAI's API, with ``reasoning_content``."""
     found: dict[str, Any] = {"role": message.role, "content": message.content}

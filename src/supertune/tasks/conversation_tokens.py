@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -62,11 +62,11 @@ class ConversationEncoder:
         self._control = list(renderer.control.ids.values())
 
     def batches(self, conversations: Iterable[Conversation]) -> Iterator[Features]:
-        """The conversations' items in order, a piece at a time; at least one piece, none with targets.
+        """The conversations' items in order, a piece at a time; none with targets, the last empty but for its notes.
 
         ``tokens`` are ``input_ids`` int32, ``weights`` float32, 0 for what is not learned and for each item's first
         token, and ``characters`` uint16 (`Tokens.characters`). ``rows`` counts the conversations. Those that cannot be
-        learned have no item: see `counts`.
+        learned have no item: see `counts`, whose summary is the last piece's ``notes``.
         """
         portion: list[Conversation] = []
         start = characters = 0
@@ -77,8 +77,9 @@ class ConversationEncoder:
                 yield self.encode(portion, start)
                 start += len(portion)
                 portion, characters = [], 0
-        if portion or not start:
+        if portion:
             yield self.encode(portion, start)
+        yield replace(self.encode([]), notes=self.counts.summary())
 
     def encode(self, conversations: Sequence[Conversation], first: int = 0) -> Features:
         """A few conversations' items at once; ``first`` is the number of the first of them."""

@@ -163,8 +163,7 @@ class ExtractiveQaTask(TextTask):
     def _sliding(self) -> Sliding:
         return Sliding(self.settings.stride, self.settings.longest_answer)
 
-    @property
-    def token_settings(self) -> Sequence[object]:
+    def token_settings(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[object]:
         """How windows follow each other."""
         return [self.settings.stride, self.settings.longest_answer]
 

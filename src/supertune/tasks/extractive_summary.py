@@ -172,8 +172,7 @@ class ExtractiveSummaryTask(TextTask):
 
     # ------------------------------------------------------------ documents as windows
 
-    @property
-    def token_settings(self) -> Sequence[object]:
+    def token_settings(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[object]:
         """What windows are put together from."""
         return [self.unit, MOST, CONTEXT]
 

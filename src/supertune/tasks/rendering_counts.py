@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from supertune.contracts import IntArray
 from supertune.errors import UserError
 from supertune.tasks.loss_spans import Kind, RowProblemError
 from supertune.tasks.rendering import Rendered
@@ -14,6 +15,13 @@ from supertune.tasks.rendering import Rendered
 MOST_LOST = 0.001
 """The largest share of rows that may lose part of their answer to ``max_length``."""
 
+_LISTS = {
+    "cut_rows": "cut_rows",
+    "lost_rows": "answer_cut_rows",
+    "silent_rows": "nothing_to_learn_rows",
+    "rewritten_rows": "rewritten_rows",
+}
+"""Lists of rows → what they are called in a summary."""
 _WAYS: Mapping[Kind, str] = {
     "refused": "take such rows out or change their roles, or set task.template=headings, which takes any",
     "history": "set task.rewritten=each to learn every answer as it was given, one item each, task.rewritten=last to "
@@ -137,6 +145,31 @@ class RenderingCounts:
                 fix="set task.template=headings, or end answers with the tokenizer's eos_token in your template",
             )
 
+    def numbered(self, numbers: Sequence[int] | IntArray) -> RenderingCounts:
+        """The same with other numbers for the rows: those of their file; ``numbers`` has one for each."""
+
+        def named(rows: Sequence[int]) -> list[int]:
+            return [int(numbers[row]) for row in rows]
+
+        found = replace(self, problems={kind: named(rows) for kind, rows in self.problems.items()})
+        found.long_rows = {int(numbers[row]): tokens for row, tokens in self.long_rows.items()}
+        for name in _LISTS:
+            setattr(found, name, named(getattr(self, name)))
+        return found
+
+    @staticmethod
+    def from_summary(summary: Mapping[str, Any]) -> RenderingCounts:
+        """What `summary` was made of."""
+        found = RenderingCounts(summary["max_length"], summary["too_long"], summary["rows"], summary["items"])
+        for name, key in _LISTS.items():
+            setattr(found, name, list(summary[key]))
+        found.long_rows = {int(row): tokens for row, tokens in summary["dropped_rows"].items()}
+        found.problems = {kind: list(rows) for kind, rows in summary["problem_rows"].items()}
+        found.examples = dict(summary["problems"])
+        found.appended_rows, found.unstopped = summary["appended_rows"], summary["answers_without_stop"]
+        found.stops, found.stopped_rows = Counter(summary["stops"]), summary["rows_with_stop"]
+        return found
+
     def summary(self) -> dict[str, Any]:
         """As JSON: how many, and which rows (0-based)."""
         return {
@@ -144,13 +177,10 @@ class RenderingCounts:
             "items": self.items,
             "max_length": self.max_length,
             "too_long": self.policy,
-            "cut_rows": self.cut_rows,
-            "answer_cut_rows": self.lost_rows,
-            "nothing_to_learn_rows": self.silent_rows,
+            **{key: list(getattr(self, name)) for name, key in _LISTS.items()},
             "dropped_rows": {str(row): tokens for row, tokens in self.long_rows.items()},
             "problem_rows": {kind: list(rows) for kind, rows in self.problems.items()},
             "problems": dict(self.examples),
-            "rewritten_rows": self.rewritten_rows,
             "appended_rows": self.appended_rows,
             "answers_without_stop": self.unstopped,
             "stops": dict(self.stops),

@@ -151,8 +151,7 @@ class RetrievalTask(TextTask):
 
     # ------------------------------------------------------------ rows as texts
 
-    @property
-    def token_settings(self) -> Sequence[object]:
+    def token_settings(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[object]:
         """What stands before the texts."""
         return [self.settings.query_prompt, self.settings.passage_prompt]
 

@@ -169,8 +169,7 @@ class TaggingTask(TextTask):
 
     # ------------------------------------------------------------ rows as windows
 
-    @property
-    def token_settings(self) -> Sequence[object]:
+    def token_settings(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[object]:
         """How windows follow each other."""
         return [self.settings.stride]
 

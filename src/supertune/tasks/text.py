@@ -48,8 +48,11 @@ class TextTask:
         """Token ids of the text columns, cut to ``max_length``; targets are left out. See `tokenise.token_batches`."""
         return token_batches(rows, self.columns, tokenizer, max_length)
 
-    @property
-    def token_settings(self) -> Sequence[object]:
+    def token_columns(self, rows: Rows) -> tuple[str, ...]:
+        """Those of the texts."""
+        return self.columns.text
+
+    def token_settings(self, tokenizer: PreTrainedTokenizerBase) -> Sequence[object]:
         """Whether there are two texts, and both orders of them."""
         return [self.columns.pair, self.columns.symmetric]
 

@@ -121,8 +121,9 @@ def joined(pieces: Iterable[Features], progress: Callable[[int], None] | None = 
     grown: dict[str, bytearray] = {}
     kinds: dict[str, np.dtype[Any]] = {}
     offsets, rows, full_lengths = bytearray(bytes(8)), bytearray(), bytearray()
-    total = 0
+    total, notes = 0, None
     for piece in pieces:
+        notes = piece.notes
         for name, values in piece.tokens.items():
             kinds[name] = values.dtype
             grown.setdefault(name, bytearray())
@@ -139,6 +140,7 @@ def joined(pieces: Iterable[Features], progress: Callable[[int], None] | None = 
         targets={},
         rows=np.frombuffer(rows, np.int64),
         full_lengths=np.frombuffer(full_lengths, np.int64),
+        notes=notes,
     )
 
 

@@ -23,8 +23,8 @@ def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> 
     """The named items as one batch: token columns padded on the right to the longest, plus ``attention_mask``.
 
     Returns:
-        Token columns int64 (items, longest), those of vectors (items, longest, …) in their own type and padded with
-        zeros, ``attention_mask`` int64 (items, longest), targets (items, …).
+        Token columns (items, longest, …) padded with zeros where nothing else is said, whole numbers as int64,
+        others in their own type, ``attention_mask`` int64 (items, longest), targets (items, …).
     """
     import torch
 
@@ -34,7 +34,7 @@ def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> 
     mask = positions < lengths[:, None]
     batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
     for name, flat in features.tokens.items():
-        kind = np.int64 if flat.ndim == 1 else flat.dtype
+        kind = np.int64 if np.issubdtype(flat.dtype, np.integer) else flat.dtype
         padded = np.full((*mask.shape, *flat.shape[1:]), padding.get(name, 0), kind)
         padded[mask] = flat[(starts[:, None] + positions)[mask]]
         batch[name] = torch.from_numpy(padded)

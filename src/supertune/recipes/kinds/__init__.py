@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from supertune.contracts import Task
+from supertune.evaluate import METRICS, Metric
 from supertune.recipes.kinds.answers import TextAnswers
 from supertune.recipes.kinds.classes import ClassAnswers
 from supertune.recipes.kinds.kind import AnswerKind, Described
@@ -17,6 +18,7 @@ from supertune.recipes.kinds.reranking import RerankedAnswers
 from supertune.recipes.kinds.sets import SetAnswers
 from supertune.recipes.kinds.spans import SpanAnswers
 from supertune.recipes.kinds.summaries import SummaryAnswers
+from supertune.recipes.kinds.writing import WrittenAnswers
 from supertune.tasks import TASKS
 
 KINDS: Mapping[str, AnswerKind] = {
@@ -28,7 +30,12 @@ KINDS: Mapping[str, AnswerKind] = {
     "ranking": RankedAnswers(),
     "reranking": RerankedAnswers(),
     "texts": SummaryAnswers(),
+    "generated": WrittenAnswers(),
 }
+
+
+_JUDGED_BY = {"generated": "likelihoods"}
+"""Kind of answers → that of the outcomes by which epochs are chosen: texts take far longer to write than to read."""
 
 
 def kind_of(task: Task | str) -> AnswerKind:
@@ -36,4 +43,10 @@ def kind_of(task: Task | str) -> AnswerKind:
     return KINDS[TASKS[task].answers if isinstance(task, str) else task.answers]
 
 
-__all__ = ["KINDS", "AnswerKind", "Described", "kind_of"]
+def judged_by(task: Task | str) -> Mapping[str, Metric]:
+    """The metrics that epochs may be chosen by."""
+    answers = TASKS[task].answers if isinstance(task, str) else task.answers
+    return METRICS[_JUDGED_BY.get(answers, answers)]
+
+
+__all__ = ["KINDS", "AnswerKind", "Described", "judged_by", "kind_of"]

@@ -1,0 +1,173 @@
+"""Answers that a model writes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from supertune.config import TrainConfig
+from supertune.console import Console
+from supertune.contracts import Features, IntervalChart, Outcome, Section, Task
+from supertune.data import Table
+from supertune.errors import UserError
+from supertune.evaluate import SideBySide, row_scores, side_by_side, verdict_on_texts
+from supertune.recipes.kinds.kind import Described
+from supertune.recipes.measured import Held, Measurement
+from supertune.recipes.results import baseline_name, beside_baselines, without_leaked
+from supertune.recipes.row_counts import counts_of
+from supertune.tasks import GenerationTask
+from supertune.train import TokenRule, linear_cross_entropy, squared_difference
+
+if TYPE_CHECKING:
+    import torch
+
+    from supertune.recipes.kinds.kind import Criterion
+
+_TITLES = {
+    "chat": "answer",
+    "summarization": "sum texts up",
+    "translation": "translate",
+    "generative-qa": "answer questions",
+    "text": "go on with texts",
+}
+_LIKELY = {"en": "How likely the right texts are", "zh": "对参考文本的预测"}
+
+
+class WrittenAnswers:
+    """See `AnswerKind`."""
+
+    loss = "cross_entropy"
+    told: tuple[str, ...] = ("loss_per_token", "perplexity")
+    tie_breaker = "loss_per_token"
+    rival = "few_shot"
+    head_learning_rate: float | None = None
+
+    def check(self, train: TrainConfig) -> None:
+        """Refuse what is about classes, and what would need the logits of a whole vocabulary twice.
+
+        Raises:
+            UserError: Another loss, weights of classes, R-Drop, or the embeddings of some tokens alone.
+        """
+        if train.loss not in ("auto", self.loss):
+            raise UserError(f"{train.loss!r} means nothing for tokens", where="train.loss", fix="leave it out")
+        for key in ("class_weights", "r_drop"):
+            if getattr(train, key) != getattr(TrainConfig(), key):
+                raise UserError("means nothing where texts are written", where=f"train.{key}", fix="leave it out")
+        if train.embeddings == "rows":
+            raise UserError(
+                "every token of the vocabulary is an answer, not only those that occur",
+                where="train.embeddings",
+                fix="leave it out",
+            )
+
+    def check_metric(self, task: Task, metric: str) -> None:
+        """Likelihoods are there of any tokens."""
+
+    def criterion(self, task: Task, train: TrainConfig, rows: Table) -> Criterion:
+        """Cross-entropy of the tokens that are learned, without all their logits at once."""
+
+        def summed(
+            hidden: torch.Tensor,
+            head: torch.nn.Module,
+            targets: torch.Tensor,
+            weights: torch.Tensor,
+            soft_cap: float | None,
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            rule = TokenRule(soft_cap, train.label_smoothing)
+            return linear_cross_entropy(hidden, head, targets, weights, rule)
+
+        return cast("Criterion", summed)
+
+    def first_bias(self, learned: Features) -> list[float] | None:
+        """There is no new head."""
+        return None
+
+    def divergence(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """That of numbers; R-Drop is refused."""
+        return squared_difference
+
+    def learned_nothing(self, outcome: Outcome, learned: Features) -> bool:
+        """It was pre-trained: it knows something in any case."""
+        return False
+
+    def remarks(self, task: Task, features: Features) -> tuple[str, ...]:
+        """What was cut or left out."""
+        return tuple(counts_of(features).told())
+
+    def guesses(self, task: Task, train: Table, test: Held, console: Console) -> dict[str, Outcome]:
+        """The model before training is measured beside it: see `measure_writing`."""
+        return {}
+
+    def sections(self, measured: Measurement, task: Task, *, show_text: bool, language: str) -> tuple[Section, ...]:
+        """Texts beside those of the model before training, and how likely both find what people wrote."""
+        likely: list[IntervalChart] = list(beside_baselines(measured, "bits_per_character", language))
+        paragraphs = without_leaked(measured, "bits_per_character", language)
+        sections = (Section(_LIKELY[language], (*likely, *paragraphs)),)
+        written = measured.writings
+        if written is None:
+            return sections
+        metric, scores = measured.primary, measured.scores[measured.final_split]
+        names = {name: baseline_name(name, language) for name in written.others}
+        laid = SideBySide(
+            prompts=written.asked,
+            outcome=written.model,
+            values=row_scores(written.model, metric),
+            metric=metric,
+            scores={name: scores[name] for name in _shown(task, scores)},
+            others={names[name]: outcome for name, outcome in written.others.items()},
+            other_values={names[name]: row_scores(outcome, metric) for name, outcome in written.others.items()},
+            other_scores={names[name]: measured.baselines[name] for name in written.others},
+            numbers=measured.final.table.row_ids[written.rows].tolist(),
+        )
+        return (*side_by_side(laid, show_text=show_text, language=language), *sections)
+
+    def verdict(self, measured: Measurement, task: Task, train: Table, language: str) -> str:
+        """How near its texts are to those that people wrote, beside the untrained model that is shown examples."""
+        return verdict_on_texts(
+            measured.scores[measured.final_split],
+            measured.baselines,
+            measured.difference,
+            metric=measured.primary,
+            rival=measured.rival,
+            language=language,
+            split=measured.final_split,
+        )
+
+    def described(self, task: Task) -> Described:
+        """A language model."""
+        assert isinstance(task, GenerationTask)
+        return Described(
+            title=_TITLES[task.name],
+            summary="A language model",
+            pipeline_tag="text-generation",
+            labels=(),
+            usage=_usage(task),
+            together=False,
+        )
+
+
+def _shown(task: Task, scores: Any) -> list[str]:
+    """Metrics for the table: those of the task first, then how long and how much of the same the texts are."""
+    assert isinstance(task, GenerationTask)
+    more = ("chrf", "bleu", "rougeL", "length_ratio", "repetition", "distinct2", "empty", "run_on")
+    return [name for name in dict.fromkeys((*task.headline, *more)) if name in scores]
+
+
+def _usage(task: GenerationTask) -> str:
+    """Lines that ask ``model`` about the first of ``texts``."""
+    most = task.settings.max_new_tokens
+    if task.written_metric is None:
+        asked = 'batch = tokenizer(texts[0], return_tensors="pt")'
+    else:
+        asked = """\
+messages = [{"role": "user", "content": texts[0]}]
+batch = tokenizer.apply_chat_template(
+    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+)"""
+    return f"""\
+{asked}
+stops = tokenizer.convert_tokens_to_ids({list(task.stops)!r})
+with torch.no_grad():
+    ids = model.generate(**batch, max_new_tokens={most}, do_sample=False, eos_token_id=stops)
+print(tokenizer.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True))
+"""

@@ -1,0 +1,88 @@
+"""What is settled of texts to be written before training: the template, what ends answers, how long they become."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from supertune.console import Console
+from supertune.contracts import Features, Task
+from supertune.data import Table, conversations_in
+from supertune.errors import UserError
+from supertune.recipes.row_counts import counts_of
+from supertune.recipes.start import Start
+from supertune.tasks import GenerationTask, probed
+from supertune.train import token_losses
+
+_PROBED = 200
+"""Rows, spread over all, by which it is found what the template does."""
+_FEWEST_TOKENS, _MOST_TOKENS = 16, 1024
+_LONG = 0.99
+"""Share of the training answers that fit into what is written at most."""
+_ROOM = 1.25
+"""How much longer than those an answer may become before it is cut off."""
+
+
+def with_likelihoods(task: Task) -> Task:
+    """The same task with what tells how likely texts are, where it asks for that."""
+    return task.measuring(token_losses) if isinstance(task, GenerationTask) else task
+
+
+def with_template(start: Start, task: Task, rows: Table, console: Console) -> tuple[Start, Task]:
+    """Settle by which template is written and what ends answers, and tell what was found.
+
+    Args:
+        start: Its tokenizer gets the template.
+        task: What is learned.
+        rows: The training rows.
+        console: Where to tell it.
+
+    Raises:
+        UserError: The template cannot be used, or nothing that ends an answer would be learned.
+    """
+    if not isinstance(task, GenerationTask):
+        return start, task
+    encoder = task.encoder(start.tokenizer, start.max_length)
+    for announcement in encoder.renderer.template.announcements:
+        console.say(f"  {announcement}")
+    spread = np.unique(np.linspace(0, len(rows) - 1, min(_PROBED, len(rows))).astype(np.int64))
+    probe = probed(encoder, conversations_in(rows.select(spread, step="probe"), task.columns))
+    if probe.thinking_off:
+        options = {**(task.settings.template_options or {}), "enable_thinking": False}
+        task = task.writing(template_options=options).forgetting_templates()
+        task.encoder(start.tokenizer, start.max_length)
+        start = replace(start, config=start.config.with_values({"task.template_options": options}))
+        console.say("  enable_thinking: false, so that the model is asked as it was trained")
+    for announcement in probe.announcements:
+        console.say(f"  {announcement}")
+    return start, task.ending([stop for stop, _ in Counter(probe.stops).most_common()])
+
+
+def with_answers(start: Start, task: Task, learned: Features) -> tuple[Start, Task]:
+    """Refuse rows that must not be learned as they are, and settle how long an answer may become.
+
+    Args:
+        start: Its configuration gets the length.
+        task: What is learned.
+        learned: The training rows, encoded.
+
+    Raises:
+        UserError: See `RenderingCounts.refuse`.
+    """
+    if not isinstance(task, GenerationTask):
+        return start, task
+    assert isinstance(learned.table, Table)
+    counts_of(learned).refuse(learned.table.source)
+    most = task.settings.max_new_tokens or _most_tokens(learned)
+    config = start.config.with_values({"task.max_new_tokens": most})
+    return replace(start, config=config), task.writing(max_new_tokens=most)
+
+
+def _most_tokens(learned: Features) -> int:
+    """Enough for nearly all answers of the training rows, and some more."""
+    if not len(learned):
+        raise UserError("no row is left to learn from")
+    lengths = np.add.reduceat((learned.tokens["weights"] != 0).astype(np.int64), learned.offsets[:-1])
+    return int(np.clip(np.ceil(_ROOM * np.quantile(lengths, _LONG)), _FEWEST_TOKENS, _MOST_TOKENS))

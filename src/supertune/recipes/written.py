@@ -1,0 +1,159 @@
+"""What a model writes: answers to the rows of a table, by the trained model and by those it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from supertune.console import Console
+from supertune.contracts import IntArray, Outcome
+from supertune.conversation_rows import apart, references_of
+from supertune.conversations import Conversation
+from supertune.data import Table, conversations_in
+from supertune.errors import UserError
+from supertune.generate import Generated, GenerationSettings, generate
+from supertune.tasks import ChatTemplate, GenerationTask, RowProblemError, as_dict, headings, prompt_tokens, stop_ids
+from supertune.train import generator
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+SHOTS = 4
+"""Examples in the prompt of the model that is compared with: as many as are usual where answers are long."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who writes.
+
+    Attributes:
+        model: It.
+        tokenizer: Its tokenizer.
+        task: Knows what is asked and what ends an answer.
+        max_length: Tokens per text that it was trained with.
+        rows: Most texts that are written side by side.
+        examples: Conversations with their answers, shown before what is asked; empty for none.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    task: GenerationTask
+    max_length: int
+    rows: int = 64
+    examples: Sequence[Conversation] = ()
+
+    def write(self, asked: Sequence[Conversation], console: Console, what: str) -> list[Generated]:
+        """An answer to each conversation, none of which has its answer any more; the likeliest token at every step.
+
+        Raises:
+            UserError: The template refuses one, or it is longer than the model can read.
+        """
+        prompts = self._few_shot(asked) if self.examples else self._prompts(asked)
+        with console.progress(what, len(asked)) as bar:
+            return generate(
+                self.model,
+                prompts,
+                self.settings,
+                decode=self.decode,
+                progress=lambda done, tokens: bar(done, f"{tokens:,} tokens"),
+            )
+
+    @property
+    def settings(self) -> GenerationSettings:
+        """How it writes."""
+        return GenerationSettings(
+            max_new_tokens=self.task.settings.max_new_tokens or GenerationSettings().max_new_tokens,
+            stop_ids=tuple(stop_ids(self.task.stops, self.tokenizer)),
+            stop_strings=(_NEXT,) if self.examples else (),
+            most_rows=self.rows,
+            too_long="cut",
+        )
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """What tokens say, without those that are no words."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def _prompts(self, asked: Sequence[Conversation]) -> list[Any]:
+        encoder = self.task.encoder(self.tokenizer, self.max_length)
+        try:
+            return list(prompt_tokens(encoder, asked))
+        except RowProblemError as problem:
+            raise UserError(f"a row cannot be asked: {problem}", fix="take it out, or change its messages") from problem
+
+    def _few_shot(self, asked: Sequence[Conversation]) -> list[Any]:
+        """The examples before each, in plain words: a model that was only pre-trained knows no template."""
+        template = headings()
+        prompts = [_in_turns(template, self.examples, one) for one in asked]
+        return [self.tokenizer(prompt)["input_ids"] for prompt in prompts]
+
+
+_NEXT = "\n###"
+"""What begins the next example: behind it a model that goes on would only make up another question."""
+
+
+def few_shot(author: Author, model: PreTrainedModel, rows: Table, seed: int) -> Author:
+    """The model that is compared with: it has learned nothing, and is shown examples.
+
+    Args:
+        author: The trained model.
+        model: The one before training.
+        rows: The training rows, of which examples are drawn.
+        seed: Of the draw.
+    """
+    drawn = generator(seed, "examples").permutation(len(rows))
+    examples: list[Conversation] = []
+    for row in drawn.tolist():
+        (conversation,) = conversations_in(rows.select(np.array([row]), step="example"), author.task.columns)
+        answer = apart(conversation)[1]
+        if answer is not None and answer.content.strip():
+            examples.append(conversation)
+        if len(examples) == SHOTS:
+            break
+    return replace(author, model=model, examples=tuple(examples))
+
+
+def _in_turns(template: ChatTemplate, examples: Sequence[Conversation], asked: Conversation) -> str:
+    """The examples as turns of one conversation; what the system says is said once, before them."""
+    system = [message for message in asked.messages if message.role == "system"]
+    turns = [message for one in (*examples, asked) for message in one.messages if message.role != "system"]
+    return template.render([as_dict(message) for message in (*system, *turns)], asked.tools, prompt=True)
+
+
+def asked_rows(table: Table, task: GenerationTask, most: int, seed: int) -> tuple[IntArray, list[Conversation]]:
+    """Rows that have an answer to compare with, at most so many of them, drawn; and what each asks.
+
+    Args:
+        table: Held-out rows.
+        task: What is learned; of texts that nobody asked for there are none.
+        most: Rows.
+        seed: Of the draw.
+    """
+    if task.written_metric is None:
+        return np.zeros(0, np.int64), []
+    answered = [bool(references) for references in references_of(table, task.columns)]
+    rows = np.flatnonzero(answered)
+    if len(rows) > most:
+        rows = np.sort(generator(seed, "written").permutation(rows)[:most])
+    return rows, [
+        apart(conversation)[0] for conversation in conversations_in(table.select(rows, step="asked"), task.columns)
+    ]
+
+
+def written_outcome(table: Table, rows: IntArray, task: GenerationTask, written: Sequence[Generated]) -> Outcome:
+    """What was written for some rows beside what people wrote."""
+    chosen = table.select(rows, step="asked")
+    return Outcome(
+        targets=_objects(list(references_of(chosen, task.columns))),
+        outputs=_objects([one.text.strip() for one in written]),
+        answers="generated",
+        ended=_objects([one.ended for one in written]),
+    )
+
+
+def _objects(values: Sequence[Any]) -> Any:
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
