@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tiny_decoders import write_tiny_decoder
 from tiny_models import write_tiny_encoder
 
 # Before torch is imported by whoever needs it: importing it here would cost every test run two seconds.
@@ -37,3 +38,9 @@ def _surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that plain transformers opens: BERT, 2 layers × 32, WordPiece, English and Chinese. Read only."""
     return write_tiny_encoder(tmp_path_factory.mktemp("models") / "tiny-encoder")
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that plain transformers opens: Llama, 2 layers × 64, bytes and words, no chat template. Read only."""
+    return write_tiny_decoder(tmp_path_factory.mktemp("models") / "tiny-decoder")
