@@ -34,6 +34,7 @@ from supertune.recipes.teacher import taught
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
 from supertune.runs import RunStore, Status, create_run, prediction_row, sole_writer
+from supertune.tasks import GenerationTask
 from supertune.train import check_trackers
 
 
@@ -298,9 +299,12 @@ def save_and_reload(
 def write_predictions(store: RunStore, measured: Measurement, start: Start) -> None:
     """One file per held-out split; if so configured without the texts, and what was cut out of them beside answers."""
     shown = start.config.evaluate.text
-    without = () if shown else tuple(start.config.data.text or ())
     for split, answers in measured.held.items():
-        predictions = answers.predictions if shown else [_without_words(one) for one in answers.predictions]
+        written = isinstance(answers.task, GenerationTask)
+        predictions = answers.predictions if shown or written else [_without_words(one) for one in answers.predictions]
+        # What people wrote is text as well.
+        texts = (*answers.task.token_columns(answers.table), *(answers.task.columns.labels if written else ()))
+        without = () if shown else texts
         rows = zip(answers.table.rows(), answers.table.row_ids, predictions, strict=True)
         store.write_predictions(
             split, (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows)

@@ -16,11 +16,12 @@ from supertune.data import Table
 from supertune.evaluate import measure, metrics_for, paired_difference
 from supertune.generate import Generated
 from supertune.language import is_chinese
+from supertune.recipes.few_shot import few_shot
 from supertune.recipes.measured import Held, Measurement, Writings
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
 from supertune.recipes.without_leaked import without_leaked
-from supertune.recipes.written import Author, asked_rows, few_shot, written_outcome
+from supertune.recipes.written import Author, asked_rows, written_outcome
 from supertune.tasks import GenerationTask
 
 UNTRAINED, FEW_SHOT = "untrained", "few_shot"
@@ -147,15 +148,13 @@ def _written(
     if not len(asked):
         return None, {}
     author = Author(saved.model, saved.tokenizer, task, saved.max_length, config.evaluate.batch_size)
-    authors: dict[str, Author] = {}
-    if before is not None:
-        authors[UNTRAINED] = replace(author, model=before.model)
-        authors[FEW_SHOT] = few_shot(author, before.model, rows.splits["train"], seed)
     generated = author.write(conversations, console, f"writing {len(asked):,} answers")
-    others: dict[str, Sequence[Generated]] = {
-        name: other.write(conversations, console, f"writing, {name.replace('_', ' ')}")
-        for name, other in authors.items()
-    }
+    others: dict[str, Sequence[Generated]] = {}
+    if before is not None:
+        bare = replace(author, model=before.model)
+        others[UNTRAINED] = bare.write(conversations, console, "writing, before training")
+        some = table.select(asked, step="asked")
+        others[FEW_SHOT] = few_shot(bare, rows.splits["train"], some, seed, console)
     writings = Writings(
         asked,
         tuple(said(conversation.messages) for conversation in conversations),

@@ -15,14 +15,11 @@ from supertune.conversations import Conversation
 from supertune.data import Table, conversations_in
 from supertune.errors import UserError
 from supertune.generate import Generated, GenerationSettings, generate
-from supertune.tasks import ChatTemplate, GenerationTask, RowProblemError, as_dict, headings, prompt_tokens, stop_ids
+from supertune.tasks import GenerationTask, RowProblemError, prompt_tokens, stop_ids
 from supertune.train import generator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-SHOTS = 4
-"""Examples in the prompt of the model that is compared with: as many as are usual where answers are long."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,6 @@ class Author:
         task: Knows what is asked and what ends an answer.
         max_length: Tokens per text that it was trained with.
         rows: Most texts that are written side by side.
-        examples: Conversations with their answers, shown before what is asked; empty for none.
     """
 
     model: PreTrainedModel
@@ -43,7 +39,6 @@ class Author:
     task: GenerationTask
     max_length: int
     rows: int = 64
-    examples: Sequence[Conversation] = ()
 
     def write(self, asked: Sequence[Conversation], console: Console, what: str) -> list[Generated]:
         """An answer to each conversation, none of which has its answer any more; the likeliest token at every step.
@@ -51,12 +46,23 @@ class Author:
         Raises:
             UserError: The template refuses one, or it is longer than the model can read.
         """
-        prompts = self._few_shot(asked) if self.examples else self._prompts(asked)
-        with console.progress(what, len(asked)) as bar:
+        encoder = self.task.encoder(self.tokenizer, self.max_length)
+        try:
+            prompts = prompt_tokens(encoder, asked)
+        except RowProblemError as problem:
+            raise UserError(f"a row cannot be asked: {problem}", fix="take it out, or change its messages") from problem
+        return self.go_on(prompts, console, what)
+
+    def go_on(
+        self, prompts: Sequence[Any], console: Console, what: str, *, stop_strings: tuple[str, ...] = ()
+    ) -> list[Generated]:
+        """A text behind each prompt, which is token ids."""
+        settings = replace(self.settings, stop_strings=stop_strings)
+        with console.progress(what, len(prompts)) as bar:
             return generate(
                 self.model,
                 prompts,
-                self.settings,
+                settings,
                 decode=self.decode,
                 progress=lambda done, tokens: bar(done, f"{tokens:,} tokens"),
             )
@@ -67,7 +73,6 @@ class Author:
         return GenerationSettings(
             max_new_tokens=self.task.settings.max_new_tokens or GenerationSettings().max_new_tokens,
             stop_ids=tuple(stop_ids(self.task.stops, self.tokenizer)),
-            stop_strings=(_NEXT,) if self.examples else (),
             most_rows=self.rows,
             too_long="cut",
         )
@@ -75,51 +80,6 @@ class Author:
     def decode(self, ids: Sequence[int]) -> str:
         """What tokens say, without those that are no words."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
-
-    def _prompts(self, asked: Sequence[Conversation]) -> list[Any]:
-        encoder = self.task.encoder(self.tokenizer, self.max_length)
-        try:
-            return list(prompt_tokens(encoder, asked))
-        except RowProblemError as problem:
-            raise UserError(f"a row cannot be asked: {problem}", fix="take it out, or change its messages") from problem
-
-    def _few_shot(self, asked: Sequence[Conversation]) -> list[Any]:
-        """The examples before each, in plain words: a model that was only pre-trained knows no template."""
-        template = headings()
-        prompts = [_in_turns(template, self.examples, one) for one in asked]
-        return [self.tokenizer(prompt)["input_ids"] for prompt in prompts]
-
-
-_NEXT = "\n###"
-"""What begins the next example: behind it a model that goes on would only make up another question."""
-
-
-def few_shot(author: Author, model: PreTrainedModel, rows: Table, seed: int) -> Author:
-    """The model that is compared with: it has learned nothing, and is shown examples.
-
-    Args:
-        author: The trained model.
-        model: The one before training.
-        rows: The training rows, of which examples are drawn.
-        seed: Of the draw.
-    """
-    drawn = generator(seed, "examples").permutation(len(rows))
-    examples: list[Conversation] = []
-    for row in drawn.tolist():
-        (conversation,) = conversations_in(rows.select(np.array([row]), step="example"), author.task.columns)
-        answer = apart(conversation)[1]
-        if answer is not None and answer.content.strip():
-            examples.append(conversation)
-        if len(examples) == SHOTS:
-            break
-    return replace(author, model=model, examples=tuple(examples))
-
-
-def _in_turns(template: ChatTemplate, examples: Sequence[Conversation], asked: Conversation) -> str:
-    """The examples as turns of one conversation; what the system says is said once, before them."""
-    system = [message for message in asked.messages if message.role == "system"]
-    turns = [message for one in (*examples, asked) for message in one.messages if message.role != "system"]
-    return template.render([as_dict(message) for message in (*system, *turns)], asked.tools, prompt=True)
 
 
 def asked_rows(table: Table, task: GenerationTask, most: int, seed: int) -> tuple[IntArray, list[Conversation]]:
