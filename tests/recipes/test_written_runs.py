@@ -246,7 +246,7 @@ def test_what_cannot_be_learned_as_it_is_is_refused(
 
 
 def test_an_encoder_cannot_write(tmp_path: Path, tiny_encoder: Path) -> None:
-    with pytest.raises(UserError, match="choose a decoder|AutoModelForCausalLM|eos_token"):
+    with pytest.raises(UserError, match=r"choose a decoder|AutoModelForCausalLM|eos_token"):
         fit(face_rows("chat", 9), tmp_path, tiny_encoder, train__epochs=1, model__max_length=64)
 
 
