@@ -190,13 +190,21 @@ def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
     """Every relative path in ``config`` that leads somewhere from ``folder``, as dotted key → absolute path."""
     named = {f"data.{key}": getattr(config.data, key) for key in ("source", "validation", "test")}
     named["model.name"], named["task.teacher"] = config.model.name, config.task.teacher
+    named["evaluate.general"] = config.evaluate.general
     found: dict[str, object] = {}
     for key, value in named.items():
         if value is not None and not Path(value).is_absolute():
             with explained(folder / value):
                 if (folder / value).exists():
                     found[key] = str((folder / value).resolve())
+    if config.data.mix:
+        found["data.mix"] = {_absolute(path, folder): times for path, times in config.data.mix.items()}
     return found
+
+
+def _absolute(path: str, folder: Path) -> str:
+    with explained(folder / path):
+        return str((folder / path).resolve()) if (folder / path).exists() else path
 
 
 def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Config:

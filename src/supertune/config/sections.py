@@ -44,6 +44,11 @@ class DataConfig(Section):
         [0.8, 0.1, 0.1], description="shares of training, validation and test rows when they are cut here"
     )
     split_seed: Seed = Field(0, description="seed of the split, apart from train.seed: comparisons stay paired")
+    mix: dict[str, Annotated[float, Field(gt=0, le=1000)]] | None = Field(
+        None,
+        description="what is written: further files that are learned from beside the training rows → how often each "
+        "of their rows is taken: 1 once, 0.5 half of them, drawn; null: none",
+    )
     allow: list[str] = Field([], description="checks whose errors do not stop training")
 
 
@@ -246,6 +251,10 @@ class TrainConfig(Section):
         "none", description="use an average of the weights over the steps instead of the last ones"
     )
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="ema: how slowly the average moves")
+    interpolation: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="how far the weights go back to those that training began with, once it is over; 0: not at all",
+    )
     patience: Annotated[int, Field(ge=0)] = Field(
         0, description="epochs without a better validation score before training stops; 0: never"
     )
@@ -289,6 +298,11 @@ class EvaluateConfig(Section):
     baselines: bool = Field(True, description="fit the majority and TF-IDF baselines on the same rows")
     generate: Annotated[int, Field(ge=0)] = Field(
         200, description="what is written: held-out rows that the model writes answers to; 0: none"
+    )
+    general: Annotated[str, Field(min_length=1)] = Field(
+        "auto",
+        description="what is written: texts by which it is measured what a model has forgotten: auto (short ones of "
+        "this package, in English and Chinese), a file of texts, or none",
     )
     language: Literal["auto", "en", "zh"] = Field("auto", description="language of the report; auto: of the data")
     text: bool = Field(True, description="write the rows' texts into report and predictions")

@@ -129,7 +129,7 @@ def _times(one: Ingredient, generator: np.random.Generator) -> IntArray:
     if not (math.isfinite(one.times) and one.times > 0):
         raise UserError(
             f"{one.table.source} is to be taken {one.times:g} times",
-            where="data.weights",
+            where="data.mix",
             fix="write a number above 0: 1 takes every row once, 0.5 half of them, 2 each twice",
         )
     whole, rest = divmod(one.times, 1)

@@ -16,6 +16,7 @@ from supertune.contracts import Event, Features, Prediction, ReadsLabels, Task
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
 from supertune.recipes.check import check_allowed, check_metric
+from supertune.recipes.forgetting import check_general
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.measure import measure
 from supertune.recipes.measured import Measurement
@@ -67,6 +68,7 @@ def fit(
     kind_of(config.task.name).check(config.train)
     check_trackers(config.train.trackers)
     check_strategy(config)
+    check_general(config)
     existed = False
     if out is not None:
         with explained(out):
@@ -91,6 +93,8 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         split: counts_of(found).summary() for split, found in prepared.features.items() if found.notes is not None
     }
     store.write_rows(became)
+    if prepared.mixed:
+        store.update_manifest(mixed=prepared.mixed)
     if prepared.stopping:
         raise GateError(prepared.stopping, report=str(store.path / "gate.json"))
     task = prepared.task

@@ -17,6 +17,7 @@ from supertune.evaluate import measure, metrics_for, paired_difference
 from supertune.generate import Generated
 from supertune.language import is_chinese
 from supertune.recipes.few_shot import few_shot
+from supertune.recipes.forgetting import measure_forgetting
 from supertune.recipes.measured import Held, Measurement, Writings
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
@@ -84,8 +85,11 @@ def measure_writing(
     }
     scores |= without_leaked(rows, held, settings)
     scores |= {f"{final}_{name}": values for name, values in baselines.items()}
+    general = measure_forgetting(saved, before, task, config, console) if before is not None else None
+    forgotten = {} if general is None else general.differences
+    scores |= {} if general is None else general.scores
     told = difference if difference is not None and math.isfinite(difference.value) else None
-    return Measurement(held, scores, primary, rival, undefined, baselines, told, writings)
+    return Measurement(held, scores, primary, rival, undefined, baselines, told, writings, forgotten)
 
 
 def written_metric(task: GenerationTask, outcome: Outcome) -> str:

@@ -69,6 +69,7 @@ class Measurement:
         rival: The baseline that the model is compared with.
         difference: How much better than its rival the model is in the primary metric, paired.
         writings: What was written, where something is to be.
+        forgotten: General texts → bits per character after training minus before; see `measure_forgetting`.
     """
 
     held: Mapping[str, Held]
@@ -79,6 +80,7 @@ class Measurement:
     baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     difference: Score | None = None
     writings: Writings | None = None
+    forgotten: Mapping[str, Score] = field(default_factory=dict)
 
     @property
     def final_split(self) -> str:

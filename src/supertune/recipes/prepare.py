@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from supertune.config import Config
 from supertune.console import Console
@@ -11,6 +12,7 @@ from supertune.contracts import Features, Finding, LearnsBySimilarity, ReadsLabe
 from supertune.recipes.candidates import with_candidates
 from supertune.recipes.check import GateReport, gate
 from supertune.recipes.encode import encode_splits, fitted_task, gate_input, labelled_only
+from supertune.recipes.mixed import with_mixed
 from supertune.recipes.negatives import with_negatives
 from supertune.recipes.rows import LoadedRows, load_rows
 from supertune.recipes.start import Start, prepare_start
@@ -29,6 +31,7 @@ class Prepared:
         features: Every split encoded; held-out tables whole.
         report: What the gate found.
         stopping: The findings for which training must not begin.
+        mixed: File that is learned from beside the training rows → what was taken of it, for the manifest.
     """
 
     start: Start
@@ -37,6 +40,7 @@ class Prepared:
     features: Mapping[str, Features]
     report: GateReport
     stopping: tuple[Finding, ...]
+    mixed: Mapping[str, Any]
 
     @property
     def learned(self) -> dict[str, Features]:
@@ -81,4 +85,5 @@ def prepare(
     features["train"] = with_negatives(start, task, features["train"], console)
     console.heading("Gate")
     report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
-    return Prepared(start, task, rows, features, report, tuple(stopping))
+    features["train"], mixed = with_mixed(start, task, features["train"], console)
+    return Prepared(start, task, rows, features, report, tuple(stopping), mixed)

@@ -16,6 +16,7 @@ from supertune.train import DISTILLATION_LOSSES, RATE_FACTORS
 _MEANT_FOR: Mapping[str, Collection[str]] = {
     "data.separator": ("classes", "numbers", "sets"),
     "data.tag_names": ("spans",),
+    **dict.fromkeys(("data.mix", "train.interpolation"), ("generated",)),
     "task.symmetric": ("classes", "numbers", "sets", "ranking"),
     "task.stride": ("answers", "spans"),
     **dict.fromkeys(("task.longest_answer", "task.n_best"), ("answers",)),
@@ -38,6 +39,9 @@ _OF_TOKENS = (
     "answers for a text as a whole, and {task} for each of its tokens",
     "puts tokens before the text that would be taken for some of it",
 )
+_ON_THE_WAY = ("full", "partial", "lora", "dora", "ia3", "bitfit", "layernorm")
+"""Strategies whose weights begin at a model that computes what the pre-trained one does."""
+
 _HEADLESS = {
     "answers": _OF_TOKENS,
     "spans": _OF_TOKENS,
@@ -194,6 +198,12 @@ def check_fits(config: Config, strategy: Strategy, columns: Columns) -> None:
             "nothing would be learned",
             where="train.epochs",
             fix="at least 1, or --strategy zero-shot, which learns nothing",
+        )
+    if train.interpolation and strategy.name not in _ON_THE_WAY:
+        raise UserError(
+            f"there is no way back from {strategy.name}, which did not begin at what was pre-trained",
+            where="train.interpolation",
+            fix=f"leave it out, or --strategy {', '.join(_ON_THE_WAY)}",
         )
     if isinstance(strategy, LearnsBySimilarity):
         defaults = type(train)()

@@ -26,6 +26,7 @@ from supertune.train import (
     TrainingState,
     consume,
     flatten,
+    interpolated,
     newest_good,
     predict_outputs,
     restore_rng,
@@ -36,6 +37,7 @@ from supertune.train import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 
@@ -106,6 +108,8 @@ def train_one(
         less_is_better=not judged_by(task)[kind_of(task).tie_breaker].higher_is_better,
     )
     begun = time.monotonic()
+    # Before a checkpoint is loaded: these are the same at every start.
+    before = _copied(training.learner.weights()) if settings.interpolation else {}
     training = with_frozen(training, task, checkpoints, evaluation.batch_size, console)
     position = Position()
     saved = _Saved(training, position, {"best": best})
@@ -140,7 +144,8 @@ def train_one(
     if interruption.asked:
         raise KeyboardInterrupt
     # Without validation rows the last weights are kept, or their average.
-    training.learner.load_weights(best.weights or training.learner.weights())
+    weights = best.weights or training.learner.weights()
+    training.learner.load_weights(interpolated(weights, before, settings.interpolation) if before else weights)
     degenerate = False
     if "validation" in features:
         task, outcome = judged(training, task, evaluation)
@@ -157,6 +162,10 @@ def train_one(
         settings.seed,
         degenerate,
     )
+
+
+def _copied(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.to("cpu", copy=True) for name, tensor in weights.items()}
 
 
 def with_frozen(training: Training, task: Task, folder: Path, batch_size: int, console: Console) -> Training:

@@ -117,6 +117,10 @@ class GenerationTask(TextTask):
     def fit_state(self, rows: Rows) -> None:
         """What there is to remember is in the tokens; see `ending` and `writing`."""
 
+    def about(self, columns: Columns) -> GenerationTask:
+        """The same task for rows of another format."""
+        return self._with(columns=columns)
+
     def ending(self, stops: Sequence[str]) -> GenerationTask:
         """The same task that knows the tokens which end answers."""
         return self._with(stops=tuple(stops))

@@ -16,6 +16,7 @@ from supertune.train.checkpoints import (
 from supertune.train.coupled import Coupled
 from supertune.train.embeddings import UsedVocabulary, row_adam
 from supertune.train.frozen import FrozenLayers
+from supertune.train.interpolation import interpolated
 from supertune.train.learner import Batch, Descent, Learner, Objective, Regularisation, plain_descent
 from supertune.train.loop import Plan, Position, consume, predict_outputs, train
 from supertune.train.losses import (
@@ -115,6 +116,7 @@ __all__ = [
     "generator",
     "hidden_matrices",
     "in_batch_both_ways",
+    "interpolated",
     "linear_cross_entropy",
     "measure_attention",
     "measure_precision",

@@ -12,6 +12,8 @@ _WIDE = 0.1
 _OFTEN = 0.02
 """Share of texts from which on something is worth a sentence."""
 _BITS = "bits_per_character"
+_FORGOTTEN = 0.05
+"""Bits per character by which general texts may become dearer before that is worth a sentence."""
 _FAULTS = {"run on": "run_on", "empty": "empty"}
 _RIVALS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "en": {
@@ -42,6 +44,9 @@ WORDS: Words = {
         "bits name": "bits per character",
         "run on": "{share:.0%} of its texts came to no end and were cut off.",
         "empty": "{share:.0%} of its texts are empty.",
+        "forgotten": "It has forgotten some of what it knew: general texts cost {bits:.2f} bits per character more "
+        "than before training; mixing general texts in (data.mix) or going part of the way back (train.interpolation) "
+        "can help.",
         "otherwise": "To become better, read the worst texts in the report first, then add rows like them.",
         "run on advice": "What would help most: let answers become longer (task.max_new_tokens), or look whether "
         "training answers end as they should.",
@@ -58,6 +63,8 @@ WORDS: Words = {
         "bits name": "每字符比特数",
         "run on": "{share:.0%} 的文本没有正常结束，被截断。",
         "empty": "{share:.0%} 的文本为空。",
+        "forgotten": "模型遗忘了部分原有知识：预测一般文本平均每个字符比训练前多需要 {bits:.2f} 比特；"
+        "可以混入一般文本（data.mix），或向训练前的权重退回一部分（train.interpolation）。",
         "otherwise": "想要更好，请先阅读报告中最差的文本，再补充类似的数据。",
         "run on advice": "最有帮助的是允许更长的回答（task.max_new_tokens），或检查训练数据中的回答是否正常结束。",
     },
@@ -71,6 +78,7 @@ def verdict_on_texts(
     *,
     metric: str,
     rival: str,
+    forgotten: Mapping[str, Score] | None = None,
     language: str = "en",
     split: str = "test",
 ) -> str:
@@ -82,6 +90,7 @@ def verdict_on_texts(
         difference: The model minus the rival in ``metric``, or None.
         metric: By which texts are judged first, or ``bits_per_character`` where none were written.
         rival: The baseline that it is compared with.
+        forgotten: General texts (``general_en``) → bits per character after training minus before.
         language: ``en`` or ``zh``.
         split: What the rows are: ``test``, or ``validation`` where there are no test rows.
 
@@ -95,8 +104,11 @@ def verdict_on_texts(
     tell = replace(tell, phrases={**tell.phrases, **named})
     score, bits = scores[metric], scores.get(_BITS)
     before = baselines.get("untrained", {}).get(_BITS)
+    lost = [change for change in (forgotten or {}).values() if change.low > 0 and change.value > _FORGOTTEN]
+    worst = max(lost, key=lambda change: change.value, default=None)
+    kept = "" if worst is None else tell("forgotten", bits=worst)
     if metric == _BITS:
-        said = [tell("bits", bits=score, n=score.n), tell.compared(_less(difference), decimals=2, points=False)]
+        said = [tell("bits", bits=score, n=score.n), tell.compared(_less(difference), decimals=2, points=False), kept]
         return tell.paragraph(said, tell.advice(_less(difference), vague=too_few(score, width=score.value)))
     exact = scores.get(metric.replace("f1", "exact_match"), score)
     said = [
@@ -104,6 +116,7 @@ def verdict_on_texts(
         tell.compared(difference),
         tell("beside bits", bits=bits.value, before=before.value) if bits and before else "",
         *(tell(phrase, share=scores[name].value) for phrase, name in _FAULTS.items() if scores[name].value > _OFTEN),
+        kept,
     ]
     cut_off = scores["run_on"].value > _WIDE
     advice = tell.advice(

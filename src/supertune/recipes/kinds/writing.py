@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from supertune.config import TrainConfig
 from supertune.console import Console
-from supertune.contracts import Features, IntervalChart, Outcome, Section, Task
+from supertune.contracts import Features, Grid, IntervalChart, Outcome, Paragraph, Score, Section, Task
 from supertune.data import Table
 from supertune.errors import UserError
 from supertune.evaluate import SideBySide, row_scores, side_by_side, verdict_on_texts
@@ -30,7 +30,39 @@ _TITLES = {
     "generative-qa": "answer questions",
     "text": "go on with texts",
 }
-_LIKELY = {"en": "How likely the right texts are", "zh": "对参考文本的预测"}
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "likely": "How likely the right texts are",
+        "forgotten": "What it knew before",
+        "forgotten_lead": "How many bits a character of short general texts costs, before training and now, and "
+        "how often it finds the right end of a sentence the likeliest of four. What training makes worse here is "
+        "forgotten.",
+        "texts": "texts",
+        "before": "before training",
+        "now": "now",
+        "difference": "difference",
+        "probes before": "right ends before",
+        "probes now": "right ends now",
+        "general_en": "English",
+        "general_zh": "Chinese",
+        "general": "the file's",
+    },
+    "zh": {
+        "likely": "对参考文本的预测",
+        "forgotten": "原有的知识",
+        "forgotten_lead": "预测一般文本平均每个字符所需的比特数（训练前与现在），以及从四个结尾中选对句子结尾的比例。"
+        "训练后在这里变差的部分，就是被遗忘的部分。",
+        "texts": "文本",
+        "before": "训练前",
+        "now": "现在",
+        "difference": "差值",
+        "probes before": "训练前选对",
+        "probes now": "现在选对",
+        "general_en": "英文",
+        "general_zh": "中文",
+        "general": "指定的文件",
+    },
+}
 
 
 class WrittenAnswers:
@@ -102,7 +134,9 @@ class WrittenAnswers:
         """Texts beside those of the model before training, and how likely both find what people wrote."""
         likely: list[IntervalChart] = list(beside_baselines(measured, "bits_per_character", language))
         paragraphs = without_leaked(measured, "bits_per_character", language)
-        sections = (Section(_LIKELY[language], (*likely, *paragraphs)),)
+        sections: tuple[Section, ...] = (Section(_WORDS[language]["likely"], (*likely, *paragraphs)),)
+        if measured.forgotten:
+            sections = (*sections, _forgotten(measured, _WORDS[language]))
         written = measured.writings
         if written is None:
             return sections
@@ -129,6 +163,7 @@ class WrittenAnswers:
             measured.difference,
             metric=measured.primary,
             rival=measured.rival,
+            forgotten=measured.forgotten,
             language=language,
             split=measured.final_split,
         )
@@ -144,6 +179,18 @@ class WrittenAnswers:
             usage=_usage(task),
             together=False,
         )
+
+
+def _forgotten(measured: Measurement, words: Mapping[str, str]) -> Section:
+    """General texts before and after."""
+    rows: list[tuple[str | int | float | Score, ...]] = []
+    for name, difference in measured.forgotten.items():
+        before, now = measured.scores[f"{name}_untrained"], measured.scores[name]
+        bits = (before["bits_per_character"], now["bits_per_character"], difference)
+        rows.append((words[name], *bits, *(scores.get("accuracy", "–") for scores in (before, now))))
+    titles = ("texts", "before", "now", "difference", "probes before", "probes now")
+    grid = Grid(tuple(words[title] for title in titles), tuple(rows))
+    return Section(words["forgotten"], (Paragraph(words["forgotten_lead"]), grid))
 
 
 def _shown(task: Task, scores: Any) -> list[str]:
