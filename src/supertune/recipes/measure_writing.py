@@ -54,20 +54,22 @@ def measure_writing(
     final = "test" if "test" in rows.whole else "validation"
     before = untrained(saved, config.model) if config.evaluate.baselines else None
     likely = {split: _likelihoods(saved, task, features[split], config, console) for split in rows.whole}
-    scores: dict[str, Mapping[str, Score]] = {split: _scored(outcome, settings) for split, outcome in likely.items()}
+    scores = {split: _scored(outcome, task, settings) for split, outcome in likely.items()}
     baselines: dict[str, Mapping[str, Score]] = {}
     rivals: dict[str, Outcome] = {}
     if before is not None:
         rivals = {UNTRAINED: _likelihoods(before, task, features[final], config, console)}
-        baselines = {name: _scored(outcome, settings) for name, outcome in rivals.items()}
+        baselines = {name: _scored(outcome, task, settings) for name, outcome in rivals.items()}
     writings, generated = _written(saved, before, task, rows, final, config, console)
     model, primary, rival, undefined = likely[final], _LIKELY, UNTRAINED, {}
     if writings is not None:
         model, rivals, rival = writings.model, dict(writings.others), FEW_SHOT
         primary = written_metric(task, model)
-        found = measure(model, metrics_for(model.answers), **settings)
+        found = measure(model, metrics_of(task, model.answers), **settings)
         scores[final], undefined = {**found.scores, **scores[final]}, dict(found.undefined)
-        baselines = {n: {**_scored(outcome, settings), **baselines.get(n, {})} for n, outcome in rivals.items()}
+        baselines = {
+            name: {**_scored(outcome, task, settings), **baselines.get(name, {})} for name, outcome in rivals.items()
+        }
     difference = paired_difference(model, rivals[rival], primary, **settings) if rival in rivals else None
     held = {
         split: Held(
@@ -125,9 +127,14 @@ def predictions(
     return found
 
 
-def _scored(outcome: Outcome, settings: Mapping[str, int]) -> Mapping[str, Score]:
+def metrics_of(task: GenerationTask, answers: str) -> list[str]:
+    """The metrics of a kind of outcome that mean something for the task: CMRC's rules are for answers to questions."""
+    return [name for name in metrics_for(answers) if task.written_metric == "f1" or not name.endswith("_cmrc")]
+
+
+def _scored(outcome: Outcome, task: GenerationTask, settings: Mapping[str, int]) -> Mapping[str, Score]:
     """Every metric of the outcome; none where nobody has written anything to compare with."""
-    return measure(outcome, metrics_for(outcome.answers), **settings).scores if len(outcome) else {}
+    return measure(outcome, metrics_of(task, outcome.answers), **settings).scores if len(outcome) else {}
 
 
 def _likelihoods(
