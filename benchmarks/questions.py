@@ -8,7 +8,7 @@ divided by article anew for every seed. ``cmrc``: `e5-multilingual` on CMRC's 1,
 of dev. ``crossing``: `e5-multilingual` on the English articles, scored on the Chinese form of those that it did not
 read in English. ``untrained`` is the same at a rate of nearly nothing: the encoder as it was pre-trained under a
 head that was only drawn. OUT keeps truth and answers of every run, so that differences are paired by row; what is
-there is not trained again.
+there is not trained again, and what was broken off goes on.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,29 +69,34 @@ def main() -> int:
             for kind, more in (("trained", ()), ("untrained", UNTRAINED)):
                 place = options.out / f"{name}-{kind}-{seed}.json"
                 if not place.exists() and not options.table:
-                    rows, seconds = answered(name, data, seed, options.threads, more)
+                    rows, seconds = answered(name, data, seed, options.threads, more, place.with_suffix(""))
                     place.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+                    shutil.rmtree(place.with_suffix(""))
                     print(f"{name}, {kind}, seed {seed}: {seconds:.0f} s", flush=True)
         table(name, options.out, options.seeds)
     return 0
 
 
 def answered(
-    name: str, data: Path, seed: int, threads: int | None, more: Sequence[str]
+    name: str, data: Path, seed: int, threads: int | None, more: Sequence[str], run: Path
 ) -> tuple[list[dict[str, Any]], float]:
-    """The test rows' right answers (``truth``) and the one given (``answer``), and seconds of training."""
-    with tempfile.TemporaryDirectory() as scratch:
-        run = Path(scratch) / "run"
-        command = [sys.executable, "-m", "supertune", "train", *files(name, data, seed, Path(scratch)), "--quiet"]
+    """The test rows' right answers (``truth``) and the one given (``answer``), and seconds of training.
+
+    A run that was broken off goes on; its folder goes when its answers are kept.
+    """
+    command = [sys.executable, "-m", "supertune", "resume", str(run), "--quiet"]
+    if not (run / "checkpoints").is_dir():
+        shutil.rmtree(run, ignore_errors=True)
+        command = [sys.executable, "-m", "supertune", "train", *files(name, data, seed, run.parent), "--quiet"]
         command += ["--task", "extractive-qa", "--model", CASES[name].model, "--seed", str(seed), "--out", str(run)]
-        command += ["--set", "evaluate.baselines=false", "--set", "train.checkpoint_every=0"]
-        command += ["--set", f"data.split_seed={seed}"]
+        command += ["--set", "evaluate.baselines=false", "--set", f"data.split_seed={seed}"]
         command += ["--set", f"train.threads={threads}"] if threads else []
-        done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        lines = (run / "predictions/test.jsonl").read_text(encoding="utf-8").splitlines()
-        seconds = json.loads((run / "manifest.json").read_text())["timings"]["train"]
+        command += more
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    lines = (run / "predictions/test.jsonl").read_text(encoding="utf-8").splitlines()
+    seconds = json.loads((run / "manifest.json").read_text())["timings"]["train"]
     rows = [json.loads(line) for line in lines]
     found = [{"truth": [told["text"] for told in row["answers"]], "answer": row["prediction"]} for row in rows]
     return found, seconds
@@ -114,8 +119,9 @@ def files(name: str, data: Path, seed: int, scratch: Path) -> list[str]:
         "test": [article for place, article in enumerate(chinese) if place in held_out],
     }
     for split, articles in parts.items():
-        (scratch / f"{split}.json").write_text(json.dumps({"data": articles}, ensure_ascii=False), encoding="utf-8")
-    return [str(scratch / "train.json"), "--test", str(scratch / "test.json")]
+        place = scratch / f"{name}-{seed}-{split}.data.json"
+        place.write_text(json.dumps({"data": articles}, ensure_ascii=False), encoding="utf-8")
+    return [str(scratch / f"{name}-{seed}-train.data.json"), "--test", str(scratch / f"{name}-{seed}-test.data.json")]
 
 
 def outcome(place: Path) -> Outcome:
