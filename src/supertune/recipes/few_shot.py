@@ -29,7 +29,8 @@ def few_shot(author: Author, learned: Table, asked: Table, seed: int, console: C
     """What a model writes that has learned nothing, and is shown examples in plain words: it knows no template.
 
     Turns under headings, as conversations without a template are written. Translations stand bare under their source,
-    without being asked for: that is stronger, BLEU 18.5 beside 16.4 (gemma-270m, 64 rows of Tatoeba, docs/generative.md).
+    without being asked for: that is stronger, BLEU 18.5 beside 16.4 (gemma-270m, 64 rows of Tatoeba;
+    docs/generative.md).
 
     Args:
         author: With the model before training.

@@ -126,7 +126,9 @@ def train(
                 position.step,
                 {
                     "loss": loss / max(count, 1),
-                    "items": count,
+                    # Of groups their number; else each is an item, however many of its tokens are learned.
+                    "items": count if features.groups is not None else len(items),
+                    "supervised": count,
                     "tokens": int(features.lengths[items].sum()),
                     "gradient_norm": norm,
                     "learning_rate": learner.learning_rate,
