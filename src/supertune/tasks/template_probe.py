@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from supertune.conversations import Conversation
 from supertune.errors import UserError
+from supertune.tasks.answer_rendering import AnswerRenderer
 from supertune.tasks.conversation_tokens import ConversationEncoder
 from supertune.tasks.loss_spans import RowProblemError
 from supertune.tasks.rendering import Rendered, Renderer
@@ -109,7 +110,7 @@ def stop_generation(config: GenerationConfig, ids: Sequence[int]) -> None:
         config.pad_token_id = config.eos_token_id[0]
 
 
-def _preamble(renderer: Renderer, conversation: Conversation) -> str:
+def _preamble(renderer: Renderer | AnswerRenderer, conversation: Conversation) -> str:
     """What stands between the prompt for the last answer and what is learned of it; empty where that is white space."""
     last = _last_answer(conversation)
     message = conversation.messages[last]
@@ -145,12 +146,12 @@ def _last_answer(conversation: Conversation) -> int:
     return max((place for place, each in enumerate(conversation.messages) if each.role == "assistant"), default=0)
 
 
-def _without_thinking(renderer: Renderer, conversations: Sequence[Conversation]) -> bool:
+def _without_thinking(renderer: Renderer | AnswerRenderer, conversations: Sequence[Conversation]) -> bool:
     """Whether all of some conversations could be learned with ``enable_thinking: false``, asked for as trained."""
     if not renderer.template.knows(_THINKING):
         return False
     template = replace(renderer.template, variables={**renderer.template.variables, _THINKING: False})
-    other = Renderer(renderer.tokenizer, template, renderer.settings)
+    other = type(renderer)(renderer.tokenizer, template, renderer.settings)
     for conversation in conversations:
         if any(message.reasoning for message in conversation.messages) and renderer.settings.reasoning != "drop":
             return False
