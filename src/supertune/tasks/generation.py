@@ -258,9 +258,8 @@ class GenerationTask(TextTask):
         """
         assert self._losses is not None
         if "weights" not in batch:
-            batch = {**batch, "weights": batch["attention_mask"].float()}
-            if self.encoder_decoder:
-                batch |= {WRITTEN: second_half(batch)}
+            learned = second_half(batch) if self.encoder_decoder else batch["attention_mask"]
+            batch = {**batch, "weights": learned.float()} | ({WRITTEN: learned} if self.encoder_decoder else {})
         return token_likelihoods(model, batch, self._losses)
 
     def answering(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
