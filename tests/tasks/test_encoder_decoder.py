@@ -14,7 +14,7 @@ import transformers
 from supertune.contracts import Columns, Layout
 from supertune.conversations import Conversation, Message, ToolCall
 from supertune.errors import UserError
-from supertune.tasks import ConversationEncoder, RowProblemError, prompt_tokens, text_pieces
+from supertune.tasks import ConversationEncoder, RowProblemError, probed, prompt_tokens, text_pieces
 from supertune.tasks.answer_rendering import AnswerRenderer, adopt_answer_template
 from supertune.tasks.encoder_decoder import decoder_start, parted, second_half
 from supertune.tasks.generation import ChatTask, PlainTextTask
@@ -215,6 +215,8 @@ def test_both_sides_are_as_the_tokenizer_writes_texts(kind: str, asked: str, ans
         assert weights == [1.0] * len(written)
     (prompt,) = prompt_tokens(made, [talk(asked)])
     assert prompt.tolist() == expected[0]
+    (plain,) = prompt_tokens(made, [Conversation((Message("assistant", asked),), plain=True)])
+    assert plain.tolist() == expected[0]
     served = tokenizer.apply_chat_template(
         [{"role": "user", "content": asked}], add_generation_prompt=True, return_dict=True
     )
@@ -344,12 +346,20 @@ def test_pieces_are_the_texts_in_order(bart: Any) -> None:
     made = encoder(bart())
     (item,) = made.renderer.render(talk("good film", "好电影"))
     (tokens,) = made.tokens([item])
-    pieces = text_pieces(item, tokens)
-    assert "".join(said for said, _, _ in pieces) == "<bos>good film<eos><bos>好电影<eos>"
-    assert "".join(said for said, weight, _ in pieces if weight) == "<bos>好电影<eos>"
+    assert item.reading is not None
     assert tokens.reading is not None
-    everything = [*tokens.reading.ids, *tokens.ids]
-    assert [everything[first] for said, _, first in pieces if said in ("<bos>", "<eos>")] == [1, 2, 1, 2]
+    read, written = text_pieces(item.reading, tokens.reading), text_pieces(item, tokens)
+    assert "".join(said for said, _, _ in read) == "<bos>good film<eos>"
+    assert "".join(said for said, _, _ in written) == "<bos>好电影<eos>"
+    assert not any(weight for _, weight, _ in read)
+    assert all(weight for _, weight, _ in written)
+    assert [tokens.ids[first] for said, _, first in written if said in ("<bos>", "<eos>")] == [1, 2]
+
+
+def test_what_the_template_does_is_found_without_alarm(bart: Any) -> None:
+    found = probed(encoder(bart()), [talk("good film", "好电影"), talk("good", "好", "bad", "坏")])
+    assert found.stops == {"<eos>": 3}
+    assert found.announcements == ("an answer ends with <eos>",)
 
 
 def languages(target: str | None) -> Any:

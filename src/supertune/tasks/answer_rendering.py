@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from supertune.conversations import Conversation
+from supertune.conversations import Conversation, Message
 from supertune.errors import UserError
 from supertune.tasks.chat_template import HEADINGS_NAME, ChatTemplate, adopt_template
 from supertune.tasks.control_tokens import ControlTokens
@@ -137,19 +137,19 @@ class AnswerRenderer:
             before = tuple(replace(each, train=False) for each in messages[:index])
             answer = replace(messages[index], train=True)
             (item,) = self._inner.render(replace(conversation, messages=(*before, answer)))
-            found.append(self._apart(item, self._inner.prompt(replace(conversation, messages=before))))
+            found.append(self._apart(item, self.prompt(replace(conversation, messages=before))))
         return found
 
     def prompt(self, conversation: Conversation) -> Rendered:
-        """What the encoder reads, before a text of nothing.
+        """What the encoder reads.
 
         Raises:
             RowProblemError: The template refuses the messages.
         """
-        return Rendered("", (), reading=self._read(self._inner.prompt(conversation)))
-
-    def _read(self, asked: Rendered) -> Rendered:
-        return replace(asked, surrounds=self._surrounds)
+        if conversation.plain:
+            asked = tuple(Message("user", message.content) for message in conversation.messages)
+            conversation = replace(conversation, messages=asked, plain=False)
+        return replace(self._inner.prompt(conversation), surrounds=self._surrounds)
 
     def _apart(self, item: Rendered, asked: Rendered) -> Rendered:
         """What is written, from the end of what is asked to the token that ends the answer."""
@@ -167,7 +167,7 @@ class AnswerRenderer:
             spans=tuple(spans),
             typed=tuple((one + shift, other + shift) for one, other in item.typed if one >= begin and other <= end),
             surrounds=(first, ""),
-            reading=self._read(asked),
+            reading=asked,
         )
 
 

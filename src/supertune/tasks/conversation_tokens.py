@@ -234,8 +234,7 @@ def prompt_tokens(encoder: ConversationEncoder, conversations: Sequence[Conversa
         RowProblemError: The template refuses one.
     """
     prompts = [encoder.renderer.prompt(conversation) for conversation in conversations]
-    found = encoder.tokens(prompts)
-    return [np.array(each.ids if each.reading is None else each.reading.ids, np.int32) for each in found]
+    return [np.array(each.ids, np.int32) for each in encoder.tokens(prompts)]
 
 
 def _shortened(ids: list[int], most: int) -> list[int]:
@@ -278,12 +277,8 @@ def text_pieces(text: Rendered, tokens: Tokens) -> list[tuple[str, float, int]]:
     """A text in pieces, none less than a character: each with the largest weight of its tokens, and its first token.
 
     Joined, they are the text: characters in no token (white space that a tokenizer drops) go with what follows. What an
-    encoder reads stands before what its decoder writes, and so do its tokens.
+    encoder reads (``text.reading``, ``tokens.reading``) is a text of its own.
     """
-    if text.reading is not None and tokens.reading is not None:
-        read = text_pieces(text.reading, tokens.reading)
-        written = text_pieces(replace(text, reading=None), replace(tokens, reading=None))
-        return [*read, *((said, weight, len(tokens.reading.ids) + first) for said, weight, first in written)]
     before, after = text.surrounds
     shift = len(before)
     places: list[tuple[int, int]] = [(begin + shift, end + shift) for begin, end in tokens.offsets.offsets]

@@ -122,8 +122,10 @@ def _preamble(renderer: Renderer | AnswerRenderer, conversation: Conversation) -
         items = renderer.render(upto)
     except RowProblemError:
         return ""
-    spans = [span for item in items[-1:] for span in item.spans if span.begin >= len(prompt)]
-    between = items[-1].text[len(prompt) : spans[0].begin] if spans else ""
+    # What an encoder reads is no part of what is written.
+    begin = len(prompt) if items[-1].reading is None else 0
+    spans = [span for item in items[-1:] for span in item.spans if span.begin >= begin]
+    between = items[-1].text[begin : spans[0].begin] if spans else ""
     return between if between.strip() else ""
 
 
@@ -135,7 +137,7 @@ def _has_seam(encoder: ConversationEncoder, conversation: Conversation, item: Re
         prompt = encoder.renderer.prompt(replace(conversation, messages=conversation.messages[:last]))
     except RowProblemError:
         return False
-    if not item.text.startswith(prompt.text):
+    if item.reading is not None or not item.text.startswith(prompt.text):
         return False
     alone, together = encoder.tokens([prompt, item])
     return together.ids[: len(alone.ids)] != alone.ids
