@@ -18,6 +18,7 @@ from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
 from supertune.recipes.rows import find_columns, read_given, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
+from supertune.recipes.template import for_model
 from supertune.recipes.vectors import task_settings
 from supertune.tasks import TASKS
 
@@ -117,7 +118,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
             console.say(f"  {len(unlabelled):,} rows of {table.source} have no label and are not checked")
     language = guess_language(sample_texts(next(iter(labelled.values())), columns, 4000)).language
     source = find_model(config, language)
-    task = TASKS[config.task.name].built(columns, task_settings(config, source))
+    task = for_model(TASKS[config.task.name].built(columns, task_settings(config, source)), source)
     if task.answers in ("numbers", "ranking"):
         # Words among numbers are no finding: training cannot begin with them.
         learned = next(iter(labelled.values()))

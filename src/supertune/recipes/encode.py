@@ -18,7 +18,7 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.recipes.template import with_likelihoods
+from supertune.recipes.template import for_model, with_likelihoods
 from supertune.tasks import TASKS, RetrievalTask, tokenizer_fingerprint
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     Raises:
         UserError: There is nothing to learn from them.
     """
-    task = TASKS[start.config.task.name].built(rows.columns, start.config.task.model_dump())
+    task = for_model(TASKS[start.config.task.name].built(rows.columns, start.config.task.model_dump()), start.source)
     learned = rows.splits["train"]
     with in_file(learned):
         task.fit_state(learned)

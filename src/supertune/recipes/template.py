@@ -11,6 +11,7 @@ from supertune.console import Console
 from supertune.contracts import Features, Task
 from supertune.data import Table, conversations_in
 from supertune.errors import UserError
+from supertune.models import ModelSource, load_configuration
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
 from supertune.tasks import GenerationTask, probed
@@ -28,6 +29,17 @@ _ROOM = 1.25
 def with_likelihoods(task: Task) -> Task:
     """The same task with what tells how likely texts are, where it asks for that."""
     return task.measuring(token_losses) if isinstance(task, GenerationTask) else task
+
+
+def for_model(task: Task, source: ModelSource) -> Task:
+    """The task for a model of this kind: some read with one part and write with another.
+
+    Raises:
+        UserError: There is no such task for it.
+    """
+    if not isinstance(task, GenerationTask) or not load_configuration(source).is_encoder_decoder:
+        return task
+    return task.for_encoder_decoder()
 
 
 def with_template(start: Start, task: Task, rows: Table, console: Console) -> tuple[Start, Task]:

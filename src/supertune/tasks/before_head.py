@@ -26,14 +26,14 @@ def before_head(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     head: the logits of all tokens, which may take gigabytes, are never made.
 
     Args:
-        model: A decoder; adapters, prompts and prefixes may be around it.
-        batch: ``input_ids`` and ``attention_mask``, padded on the right.
+        model: A decoder, or an encoder–decoder; adapters, prompts and prefixes may be around it.
+        batch: ``input_ids`` and ``attention_mask``, padded on the right; with ``decoder_input_ids`` states are theirs.
     """
 
     def leave(_: torch.nn.Module, given: tuple[Any, ...]) -> None:
         raise _ReachedError(given[0])
 
-    tokens = batch["input_ids"].shape[1]
+    tokens = batch.get("decoder_input_ids", batch["input_ids"]).shape[1]
     hook = model_of_texts(model).get_output_embeddings().register_forward_pre_hook(leave)
     try:
         model(**model_inputs(batch), use_cache=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from supertune.tasks.rendering_counts import RenderingCounts
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
+    from supertune.tasks.answer_rendering import AnswerRenderer
+
 TooLong = Literal["error", "drop", "cut"]
 
 _CONVERSATIONS = 1024
@@ -33,16 +35,23 @@ class Tokens:
 
     Attributes:
         ids: Their ids.
-        weights: How much each counts in the loss; 0 for the first, which nothing predicts.
+        weights: How much each counts in the loss; 0 for the first where nothing predicts it.
         characters: How many characters of the text each adds to those before it, of those that are learned: none for
             control tokens, and for all but the first of several tokens that make one character.
         offsets: Where in the text each stands, but for those that surround a plain text.
+        reading: Those of what an encoder reads before, none of which is learned; None where there is no encoder.
     """
 
     ids: list[int]
     weights: NDArray[np.float32]
     characters: NDArray[np.uint16]
     offsets: Encoding
+    reading: Tokens | None = None
+
+    @property
+    def longest(self) -> int:
+        """How many tokens a model reads or writes at once: those of the longer side where there are two."""
+        return max(len(self.ids), len(self.reading.ids) if self.reading is not None else 0)
 
 
 class ConversationEncoder:
@@ -50,12 +59,12 @@ class ConversationEncoder:
 
     Args:
         renderer: How they are written, and what of them is learned.
-        max_length: Most tokens of an item.
+        max_length: Most tokens of an item; of an encoder and of its decoder, each.
         too_long: What becomes of longer ones: ``cut`` keeps the beginning, ``drop`` leaves the row out, and ``error``
             as well, so that `RenderingCounts.refuse` refuses.
     """
 
-    def __init__(self, renderer: Renderer, max_length: int, *, too_long: TooLong = "cut") -> None:
+    def __init__(self, renderer: Renderer | AnswerRenderer, max_length: int, *, too_long: TooLong = "cut") -> None:
         self.renderer, self.max_length, self.too_long = renderer, max_length, too_long
         self.counts = RenderingCounts(max_length, too_long)
         self._careful: Tokenizer | None = None
@@ -65,8 +74,9 @@ class ConversationEncoder:
         """The conversations' items in order, a piece at a time; none with targets, the last empty but for its notes.
 
         ``tokens`` are ``input_ids`` int32, ``weights`` float32, 0 for what is not learned and for each item's first
-        token, and ``characters`` uint16 (`Tokens.characters`). ``rows`` counts the conversations. Those that cannot be
-        learned have no item: see `counts`, whose summary is the last piece's ``notes``.
+        token, and ``characters`` uint16 (`Tokens.characters`). Of an encoder–decoder an item is what is read and then
+        what is written, and ``written`` uint8 is 1 for the latter. ``rows`` counts the conversations. Those that cannot
+        be learned have no item: see `counts`, whose summary is the last piece's ``notes``.
         """
         portion: list[Conversation] = []
         start = characters = 0
@@ -98,6 +108,17 @@ class ConversationEncoder:
 
     def tokens(self, texts: Sequence[Rendered]) -> list[Tokens]:
         """Each text's tokens, none cut."""
+        found = self._tokens(texts)
+        readings = [each.reading for each in texts if each.reading is not None]
+        if not readings:
+            return found
+        read = iter(self._tokens(readings))
+        return [
+            one if each.reading is None else replace(one, reading=next(read))
+            for one, each in zip(found, texts, strict=True)
+        ]
+
+    def _tokens(self, texts: Sequence[Rendered]) -> list[Tokens]:
         raw = self.renderer.tokenizer.backend_tokenizer
         raw.no_truncation()
         raw.no_padding()
@@ -117,12 +138,16 @@ class ConversationEncoder:
             everything = [*before, *encoding.ids, *after]
             weights = np.zeros(len(everything), np.float32)
             for span in each.spans:
-                begin, end = _token_span(
-                    encoding, span.begin - len(each.surrounds[0]), span.end - len(each.surrounds[0])
-                )
+                shift = len(each.surrounds[0])
+                begin, end = _token_span(encoding, max(span.begin - shift, 0), span.end - shift)
                 ends = after and span.end == len(each.text)
                 weights[len(before) + begin : len(everything) if ends else len(before) + end] = span.weight
-            weights[:1] = 0
+            if each.reading is None:
+                # Nothing predicts it.
+                weights[:1] = 0
+            elif before and each.spans and not each.spans[0].begin:
+                # A decoder is given a token of its own to begin with, and writes this one.
+                weights[0] = each.spans[0].weight
             added = self._added(encoding, everything, weights, first=len(before))
             found.append(Tokens(everything, weights, added, encoding))
         return found
@@ -144,31 +169,37 @@ class ConversationEncoder:
         ids: list[int] = []
         weights: list[NDArray[np.float32]] = []
         characters: list[NDArray[np.uint16]] = []
-        lengths, full_lengths, kept_rows = [], [], []
+        lengths, full_lengths, kept_rows, reads = [], [], [], []
         for row, each, text in zip(rows, tokens, texts, strict=True):
-            kept, full = min(len(each.ids), self.max_length), len(each.ids)
-            if kept < full and self.too_long != "cut":
+            kept, full = min(len(each.ids), self.max_length), each.longest
+            if full > self.max_length and self.too_long != "cut":
                 self.counts.too_long(row, full)
                 continue
             shown = each.weights[:kept]
-            if kept < full:
+            if full > self.max_length:
                 self.counts.cut(row, lost=bool(each.weights[kept:].any()))
             if not shown.any():
                 self.counts.silent(row)
                 continue
             self.counts.learned(row, text, self._stops(text, each.ids[:kept], shown))
-            ids += each.ids[:kept]
-            weights.append(shown)
-            characters.append(each.characters[:kept])
-            lengths.append(kept)
+            read = _shortened(each.reading.ids, self.max_length) if each.reading is not None else []
+            ids += read + each.ids[:kept]
+            weights += [np.zeros(len(read), np.float32), shown]
+            characters += [np.zeros(len(read), np.uint16), each.characters[:kept]]
+            lengths.append(len(read) + kept)
+            reads.append(len(read))
             full_lengths.append(full)
             kept_rows.append(row)
+        found: dict[str, NDArray[Any]] = {
+            "input_ids": np.array(ids, np.int32),
+            "weights": np.concatenate(weights) if weights else np.zeros(0, np.float32),
+            "characters": np.concatenate(characters) if characters else np.zeros(0, np.uint16),
+        }
+        if self.renderer.encoder_decoder:
+            sides = np.stack([reads, np.subtract(lengths, reads)], axis=1).ravel().astype(np.int64)
+            found["written"] = np.repeat(np.tile(np.array([0, 1], np.uint8), len(lengths)), sides)
         return Features(
-            tokens={
-                "input_ids": np.array(ids, np.int32),
-                "weights": np.concatenate(weights) if weights else np.zeros(0, np.float32),
-                "characters": np.concatenate(characters) if characters else np.zeros(0, np.uint16),
-            },
+            tokens=found,
             offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))]),
             targets={},
             rows=np.array(kept_rows, np.int64),
@@ -197,13 +228,18 @@ class ConversationEncoder:
 
 
 def prompt_tokens(encoder: ConversationEncoder, conversations: Sequence[Conversation]) -> list[NDArray[np.int32]]:
-    """What the model is given to answer each, int32 (tokens,); tokenised as what it learned from.
+    """What the model (its encoder, if it has one) is given to answer each, int32 (tokens,); as what it learned from.
 
     Raises:
         RowProblemError: The template refuses one.
     """
     prompts = [encoder.renderer.prompt(conversation) for conversation in conversations]
     return [np.array(each.ids, np.int32) for each in encoder.tokens(prompts)]
+
+
+def _shortened(ids: list[int], most: int) -> list[int]:
+    """What an encoder reads of too long a text: its beginning, and the token that ends all texts."""
+    return ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
 
 
 def _token_span(encoding: Encoding, begin: int, end: int) -> tuple[int, int]:
@@ -240,7 +276,8 @@ def _from_character(encoding: Encoding, place: int, end: int | None) -> int | No
 def text_pieces(text: Rendered, tokens: Tokens) -> list[tuple[str, float, int]]:
     """A text in pieces, none less than a character: each with the largest weight of its tokens, and its first token.
 
-    Joined, they are the text: characters in no token (white space that a tokenizer drops) go with what follows.
+    Joined, they are the text: characters in no token (white space that a tokenizer drops) go with what follows. What an
+    encoder reads (``text.reading``, ``tokens.reading``) is a text of its own.
     """
     before, after = text.surrounds
     shift = len(before)

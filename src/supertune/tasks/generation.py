@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Columns, Features, Head, IntArray, Layout, Outcome, Prediction, Rows
 from supertune.conversation_rows import columns_needed, conversations_of
+from supertune.errors import UserError
+from supertune.tasks.answer_rendering import AnswerRenderer, adopt_answer_template
 from supertune.tasks.chat_template import adopt_template
 from supertune.tasks.conversation_tokens import ConversationEncoder, TooLong
+from supertune.tasks.encoder_decoder import WRITTEN, second_half
 from supertune.tasks.likelihoods import check_head, likelihood_outcome, summed_loss, token_likelihoods
 from supertune.tasks.loss_spans import Reasoning, RowProblemError
 from supertune.tasks.rendering import Learn, Renderer, RenderingSettings, Rewritten
@@ -66,6 +69,7 @@ class GenerationTask(TextTask):
         columns: How rows become conversations.
         settings: How these are written, and what of them is learned.
         stops: The tokens that end what is learned, the most frequent first; empty until they are known.
+        encoder_decoder: Whether the model reads with one part and writes with another.
     """
 
     name: str
@@ -75,14 +79,22 @@ class GenerationTask(TextTask):
     written_metric: Literal["chrf", "rouge1", "f1"] | None = "chrf"
     """By which texts that were written are judged first; None where there is nothing to compare them with."""
 
-    def __init__(self, columns: Columns, settings: WritingSettings | None = None, *, stops: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        settings: WritingSettings | None = None,
+        *,
+        stops: Sequence[str] = (),
+        encoder_decoder: bool = False,
+    ) -> None:
         super().__init__(columns)
         self.settings = settings or WritingSettings()
         self.stops = tuple(stops)
+        self.encoder_decoder = encoder_decoder
         self._minimised: Any = None
         self._losses: TokenLosses | None = None
         # Shared by all that are made of this one: a tokenizer takes its template once.
-        self._renderers: dict[int, Renderer] = {}
+        self._renderers: dict[int, Renderer | AnswerRenderer] = {}
 
     @classmethod
     def built(cls, columns: Columns, settings: Mapping[str, Any]) -> GenerationTask:
@@ -104,7 +116,9 @@ class GenerationTask(TextTask):
             answers=cls.answers,
             layout=Layout.from_state(state["layout"]),
         )
-        return cls(columns, WritingSettings(**state["settings"]), stops=state["stops"])
+        # Runs of the first versions knew decoders alone.
+        known = bool(state.get("encoder_decoder", False))
+        return cls(columns, WritingSettings(**state["settings"]), stops=state["stops"], encoder_decoder=known)
 
     def state(self) -> dict[str, Any]:
         """Columns and layout, how conversations are written, and what ends answers."""
@@ -112,7 +126,12 @@ class GenerationTask(TextTask):
         assert known.layout is not None
         settings = asdict(replace(self.settings, template=None, template_options=None))
         columns = {"text": list(known.text), "labels": list(known.labels), "layout": known.layout.state()}
-        return {**columns, "settings": settings, "stops": list(self.stops)}
+        return {
+            **columns,
+            "settings": settings,
+            "stops": list(self.stops),
+            "encoder_decoder": self.encoder_decoder,
+        }
 
     def fit_state(self, rows: Rows) -> None:
         """What there is to remember is in the tokens; see `ending` and `writing`."""
@@ -128,6 +147,20 @@ class GenerationTask(TextTask):
     def writing(self, **changes: Any) -> GenerationTask:
         """The same task with other `WritingSettings`; of a template what the tokenizer has taken already stays."""
         return self._with(settings=replace(self.settings, **changes))
+
+    def for_encoder_decoder(self) -> GenerationTask:
+        """The same task for a model that reads with one part and writes with another.
+
+        Raises:
+            UserError: Nothing is asked in it, so that there is nothing to read.
+        """
+        if self.written_metric is None:
+            raise UserError(
+                f"{self.name!r} goes on with texts that nobody asked for, and an encoder-decoder answers what it reads",
+                where="task.name",
+                fix="choose a decoder such as gemma-270m, or a task that asks something, such as chat",
+            )
+        return self._with(encoder_decoder=True, _renderers={})
 
     def forgetting_templates(self) -> GenerationTask:
         """The same task that asks every tokenizer for its template anew, with the options there are now."""
@@ -157,7 +190,7 @@ class GenerationTask(TextTask):
 
     def head(self) -> Head:
         """No new one: what names the next token was pre-trained."""
-        return Head("AutoModelForCausalLM", {})
+        return Head("AutoModelForSeq2SeqLM" if self.encoder_decoder else "AutoModelForCausalLM", {})
 
     # ------------------------------------------------------------ rows as tokens
 
@@ -168,8 +201,11 @@ class GenerationTask(TextTask):
             UserError: The template cannot be used; see `adopt_template`.
         """
         if id(tokenizer) not in self._renderers:
-            template = adopt_template(tokenizer, self.settings.template, self.settings.template_options)
-            self._renderers[id(tokenizer)] = Renderer(tokenizer, template, self.settings.rendering)
+            adopt, renderer = (
+                (adopt_answer_template, AnswerRenderer) if self.encoder_decoder else (adopt_template, Renderer)
+            )
+            template = adopt(tokenizer, self.settings.template, self.settings.template_options)
+            self._renderers[id(tokenizer)] = renderer(tokenizer, template, self.settings.rendering)
         return ConversationEncoder(self._renderers[id(tokenizer)], max_length, too_long=self.settings.too_long)
 
     def token_columns(self, rows: Rows) -> tuple[str, ...]:
@@ -183,7 +219,7 @@ class GenerationTask(TextTask):
         return [self.columns.layout.state(), renderer.identity, self.settings.too_long]
 
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
-        """Every conversation's items: ``input_ids``, ``weights`` and ``characters``; see `ConversationEncoder.batches`.
+        """Every conversation's items, as `ConversationEncoder.batches` has them.
 
         Rows that cannot be learned have none, and are counted in the last piece's notes (`RenderingCounts`).
         """
@@ -198,7 +234,7 @@ class GenerationTask(TextTask):
                 texts = encoder.renderer.render(conversation)
             except RowProblemError:
                 texts = []
-            lengths.append(max((len(tokens.ids) for tokens in encoder.tokens(texts)), default=0))
+            lengths.append(max((tokens.longest for tokens in encoder.tokens(texts)), default=0))
             if len(lengths) == _LENGTHS_AT_ONCE:
                 yield np.array(lengths, np.int64)
                 lengths = []
@@ -220,10 +256,14 @@ class GenerationTask(TextTask):
         return summed_loss(model, batch, self._minimised)
 
     def forward(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Float (items, tokens): −ln p of each token that is to be learned, of all where nobody says; 0 for others."""
+        """Float (items, tokens): −ln p of each token that is to be learned; 0 for others.
+
+        Where nobody says, of all; of an encoder–decoder those of the second half, of which the first is read.
+        """
         assert self._losses is not None
         if "weights" not in batch:
-            batch = {**batch, "weights": batch["attention_mask"].float()}
+            learned = second_half(batch) if self.encoder_decoder else batch["attention_mask"]
+            batch = {**batch, "weights": learned.float()} | ({WRITTEN: learned} if self.encoder_decoder else {})
         return token_likelihoods(model, batch, self._losses)
 
     def answering(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Features, Outcome
+from supertune.contracts import Features, Outcome, model_inputs
 from supertune.errors import UserError
 from supertune.tasks.before_head import before_head, model_of_texts
+from supertune.tasks.encoder_decoder import WRITTEN, at_tokens, parted
 
 if TYPE_CHECKING:
     import torch
@@ -31,10 +32,11 @@ def summed_loss(model: torch.nn.Module, batch: Batch, criterion: TokenCriterion)
 
     Args:
         model: It may have adapters in it, or prompts before it.
-        batch: ``input_ids``, ``attention_mask`` and ``weights`` (items, tokens), padded on the right.
+        batch: ``input_ids``, ``attention_mask`` and ``weights`` (items, tokens), padded on the right; of an
+            encoder–decoder ``written`` as well.
         criterion: (hidden states (tokens, width), output head, next tokens, weights, soft cap) → (summed loss, count).
     """
-    hidden, following, weights = _learned(before_head(model, batch), batch)
+    hidden, following, weights = _learned(model, batch)
     return criterion(hidden, _head(model), following, weights, soft_cap(model))
 
 
@@ -48,7 +50,7 @@ def token_likelihoods(model: torch.nn.Module, batch: Batch, losses: TokenLosses)
     """
     import torch
 
-    hidden, following, _ = _learned(before_head(model, batch), batch)
+    hidden, following, _ = _learned(model, batch)
     there = _is_learned(batch)
     found = torch.zeros(there.shape, dtype=torch.float32, device=hidden.device)
     found[there] = losses(hidden, _head(model), following, soft_cap(model)).float()
@@ -93,13 +95,11 @@ def check_head(model: Any, batch: Batch, losses: TokenLosses, *, where: str) -> 
     import torch
 
     with torch.no_grad():
-        states = before_head(model, batch)
-        hidden, following, _ = (part[:_CHECKED] for part in _learned(states, batch))
+        hidden, following, _ = (part[:_CHECKED] for part in _learned(model, batch))
         ours = losses(hidden, _head(model), following, soft_cap(model))
-        shown = {name: batch[name] for name in ("input_ids", "attention_mask")}
-        logits = model(**shown, use_cache=False).logits[:, -batch["input_ids"].shape[1] :]
-        told, targets, _ = (part[:_CHECKED] for part in _learned(logits, batch))
-        own = torch.nn.functional.cross_entropy(told.float(), targets, reduction="none")
+        logits = model(**_inputs(model, batch), use_cache=False).logits
+        told = _before(logits, batch, _is_learned(batch))[:_CHECKED]
+        own = torch.nn.functional.cross_entropy(told.float(), following, reduction="none")
     if len(ours) and not float((ours - own).abs().max()) <= _CLOSE:
         raise UserError(
             f"a model of type {model_of_texts(model).config.model_type!r} changes its logits behind its output head, "
@@ -116,13 +116,35 @@ def _is_learned(batch: Batch) -> torch.Tensor:
     return there
 
 
-def _learned(states: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Of each token to be learned the state of the one before it, by which it is made; the token itself; its weight."""
+def _learned(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of each token to be learned the state by which it is made; the token itself; its weight."""
     there = _is_learned(batch)
-    before = there[:, 1:]
-    return states[:, :-1][before], batch["input_ids"][there], batch["weights"][there]
+    states = before_head(model, _inputs(model, batch))
+    return _before(states, batch, there), batch["input_ids"][there], batch["weights"][there]
+
+
+def _inputs(model: Any, batch: Batch) -> Batch:
+    return parted(model, batch) if WRITTEN in batch else model_inputs(batch)
+
+
+def _before(values: torch.Tensor, batch: Batch, there: torch.Tensor) -> torch.Tensor:
+    """What the model gave out to make some tokens: at the token before each, or at the decoder's own positions."""
+    if WRITTEN in batch:
+        return at_tokens(values, batch, there)
+    # Tokens that a strategy puts before the text have logits as well.
+    return values[:, -there.shape[1] :][:, :-1][there[:, 1:]]
 
 
 def _head(model: Any) -> torch.nn.Module:
-    head: torch.nn.Module = model_of_texts(model).get_output_embeddings()
-    return head
+    """The output head, with what BART and its kin add to its logits as a bias of its own."""
+    import torch
+
+    plain = model_of_texts(model)
+    head: torch.nn.Module = plain.get_output_embeddings()
+    added = getattr(plain, "final_logits_bias", None)
+    if added is None or type(head) is not torch.nn.Linear or head.bias is not None or not added.any():
+        return head
+    biased = torch.nn.Linear(head.in_features, head.out_features, device="meta")
+    biased.weight = head.weight
+    biased.bias = torch.nn.Parameter(added.flatten().to(head.weight), requires_grad=False)
+    return biased

@@ -15,10 +15,11 @@ from typing import Any, Literal
 from supertune.tasks.chat_template import ChatTemplate, RefusedByTemplateError
 from supertune.tasks.control_tokens import ControlTokens
 
-Kind = Literal["refused", "history", "prompt", "reasoning", "tools", "system", "typed", "unanswered", "marks"]
+Kind = Literal["refused", "history", "prompt", "reasoning", "tools", "system", "typed", "unanswered", "marks", "asked"]
 """Why a row cannot be learned: the template refuses it, writes earlier turns anew, asks for an answer otherwise than it
 writes one, leaves reasoning, calls or the system's message out, or acts on a control token that somebody typed; no
-message is an answer; or the template's own marks do not say which message they are of."""
+message is an answer; the template's own marks do not say which message they are of; or a message is to be learned that
+an encoder only reads."""
 
 Reasoning = Literal["keep", "mask", "drop"]
 

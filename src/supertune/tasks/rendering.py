@@ -58,6 +58,7 @@ class Rendered:
         appended: Characters at the end of ``text`` that the template does not write, a stop token.
         rewritten: Whether the row was learned in another way because the template writes earlier turns anew.
         unstopped: Answers that no token ends.
+        reading: What an encoder reads before its decoder writes ``text``; None where one model reads and writes.
     """
 
     text: str
@@ -68,6 +69,7 @@ class Rendered:
     appended: int = 0
     rewritten: bool = False
     unstopped: int = 0
+    reading: Rendered | None = None
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Renderer:
     tokenizer: PreTrainedTokenizerBase
     template: ChatTemplate
     settings: RenderingSettings = field(default_factory=RenderingSettings)
+
+    encoder_decoder = False
 
     def __post_init__(self) -> None:
         if self.settings.learn == "template" and not self.template.has_marks:
@@ -176,7 +180,7 @@ class Renderer:
     def _items(self, conversation: Conversation) -> list[Rendered]:
         if self.settings.learn == "template":
             return [self._by_marks(conversation)]
-        learned = _learned(conversation.messages, self.settings.learn)
+        learned = learned_messages(conversation.messages, self.settings.learn)
         if not learned and self.settings.learn != "all":
             raise RowProblemError("unanswered", "no message of it is to be learned: it has no answer")
         try:
@@ -311,7 +315,7 @@ def _check_written(conversation: Conversation, text: str) -> None:
             raise RowProblemError("system", "the template does not write what the system says")
 
 
-def _learned(messages: Sequence[Message], learn: Learn) -> dict[int, float]:
+def learned_messages(messages: Sequence[Message], learn: Learn) -> dict[int, float]:
     """Message → how much its tokens count, of those that are learned; of all messages, with 0, where all text is."""
     if learn == "all":
         return {index: 0.0 if each.train is False else each.weight for index, each in enumerate(messages)}

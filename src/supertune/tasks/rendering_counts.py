@@ -34,6 +34,7 @@ _WAYS: Mapping[Kind, str] = {
     "typed": "take the control token out of such rows",
     "unanswered": "take such rows out, or say train: true of a message",
     "marks": "set task.learn=answers",
+    "asked": "say train: true of answers alone, or choose a decoder, which reads and writes with one part",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from supertune.conversations import Conversation
 from supertune.errors import UserError
+from supertune.tasks.answer_rendering import AnswerRenderer
 from supertune.tasks.conversation_tokens import ConversationEncoder
 from supertune.tasks.loss_spans import RowProblemError
 from supertune.tasks.rendering import Rendered, Renderer
@@ -109,7 +110,7 @@ def stop_generation(config: GenerationConfig, ids: Sequence[int]) -> None:
         config.pad_token_id = config.eos_token_id[0]
 
 
-def _preamble(renderer: Renderer, conversation: Conversation) -> str:
+def _preamble(renderer: Renderer | AnswerRenderer, conversation: Conversation) -> str:
     """What stands between the prompt for the last answer and what is learned of it; empty where that is white space."""
     last = _last_answer(conversation)
     message = conversation.messages[last]
@@ -121,8 +122,10 @@ def _preamble(renderer: Renderer, conversation: Conversation) -> str:
         items = renderer.render(upto)
     except RowProblemError:
         return ""
-    spans = [span for item in items[-1:] for span in item.spans if span.begin >= len(prompt)]
-    between = items[-1].text[len(prompt) : spans[0].begin] if spans else ""
+    # What an encoder reads is no part of what is written.
+    begin = len(prompt) if items[-1].reading is None else 0
+    spans = [span for item in items[-1:] for span in item.spans if span.begin >= begin]
+    between = items[-1].text[begin : spans[0].begin] if spans else ""
     return between if between.strip() else ""
 
 
@@ -134,7 +137,7 @@ def _has_seam(encoder: ConversationEncoder, conversation: Conversation, item: Re
         prompt = encoder.renderer.prompt(replace(conversation, messages=conversation.messages[:last]))
     except RowProblemError:
         return False
-    if not item.text.startswith(prompt.text):
+    if item.reading is not None or not item.text.startswith(prompt.text):
         return False
     alone, together = encoder.tokens([prompt, item])
     return together.ids[: len(alone.ids)] != alone.ids
@@ -145,12 +148,12 @@ def _last_answer(conversation: Conversation) -> int:
     return max((place for place, each in enumerate(conversation.messages) if each.role == "assistant"), default=0)
 
 
-def _without_thinking(renderer: Renderer, conversations: Sequence[Conversation]) -> bool:
+def _without_thinking(renderer: Renderer | AnswerRenderer, conversations: Sequence[Conversation]) -> bool:
     """Whether all of some conversations could be learned with ``enable_thinking: false``, asked for as trained."""
     if not renderer.template.knows(_THINKING):
         return False
     template = replace(renderer.template, variables={**renderer.template.variables, _THINKING: False})
-    other = Renderer(renderer.tokenizer, template, renderer.settings)
+    other = type(renderer)(renderer.tokenizer, template, renderer.settings)
     for conversation in conversations:
         if any(message.reasoning for message in conversation.messages) and renderer.settings.reasoning != "drop":
             return False

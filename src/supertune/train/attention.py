@@ -103,7 +103,8 @@ def measure_attention(
 
     # peft wraps a model, and has a base_model of its own.
     plain: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
-    body = plain.base_model
+    # Of two stacks the first: the second reads texts in the same way, and what the first gives out.
+    body = plain.get_encoder() if plain.config.is_encoder_decoder else plain.base_model
     training, before = model.training, model.config._attn_implementation
     outputs: dict[str, torch.Tensor] = {}
     model.train(False)
@@ -121,7 +122,7 @@ def measure_attention(
     usable = [name for name, out in outputs.items() if float((out - reference)[kept].abs().max()) <= 0.1 * scale]
     seconds: dict[str, list[float]] = {name: [] for name in usable}
     # In a frozen body gradients pass through to what lies before it, and have to be computed all the same.
-    hook = model.get_input_embeddings().register_forward_hook(lambda *call: call[2].requires_grad_())
+    hook = body.get_input_embeddings().register_forward_hook(lambda *call: call[2].requires_grad_())
     started = time.perf_counter()
     for repeat in range(6):
         if repeat > 1 and time.perf_counter() - started > _ENOUGH_SECONDS:

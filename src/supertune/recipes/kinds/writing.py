@@ -174,7 +174,7 @@ class WrittenAnswers:
         return Described(
             title=_TITLES[task.name],
             summary="A language model",
-            pipeline_tag="text-generation",
+            pipeline_tag="text2text-generation" if task.encoder_decoder else "text-generation",
             labels=(),
             usage=_usage(task),
             together=False,
@@ -211,10 +211,11 @@ messages = [{"role": "user", "content": texts[0]}]
 batch = tokenizer.apply_chat_template(
     messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
 )"""
+    written = "ids[0]" if task.encoder_decoder else 'ids[0, batch["input_ids"].shape[1] :]'
     return f"""\
 {asked}
 stops = tokenizer.convert_tokens_to_ids({list(task.stops)!r})
 with torch.no_grad():
     ids = model.generate(**batch, max_new_tokens={most}, do_sample=False, eos_token_id=stops)
-print(tokenizer.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True))
+print(tokenizer.decode({written}, skip_special_tokens=True))
 """
