@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 TooLong = Literal["error", "drop", "cut"]
+Fate = Literal["learned", "dropped", "silent"]
+"""What becomes of an item: it is learned, left out as too long, or left out because nothing of it is left to learn."""
 
 _CONVERSATIONS = 1024
 _CHARACTERS = 1_000_000
@@ -127,6 +129,12 @@ class ConversationEncoder:
             found.append(Tokens(everything, weights, added, encoding))
         return found
 
+    def fate(self, tokens: Tokens) -> Fate:
+        """What becomes of an item with these tokens."""
+        if len(tokens.ids) > self.max_length and self.too_long != "cut":
+            return "dropped"
+        return "learned" if tokens.weights[: self.max_length].any() else "silent"
+
     def _added(
         self, encoding: Encoding, ids: Sequence[int], weights: NDArray[np.float32], *, first: int
     ) -> NDArray[np.uint16]:
@@ -147,15 +155,16 @@ class ConversationEncoder:
         lengths, full_lengths, kept_rows = [], [], []
         for row, each, text in zip(rows, tokens, texts, strict=True):
             kept, full = min(len(each.ids), self.max_length), len(each.ids)
-            if kept < full and self.too_long != "cut":
+            fate = self.fate(each)
+            if fate == "dropped":
                 self.counts.too_long(row, full)
                 continue
-            shown = each.weights[:kept]
             if kept < full:
                 self.counts.cut(row, lost=bool(each.weights[kept:].any()))
-            if not shown.any():
+            if fate == "silent":
                 self.counts.silent(row)
                 continue
+            shown = each.weights[:kept]
             self.counts.learned(row, text, self._stops(text, each.ids[:kept], shown))
             ids += each.ids[:kept]
             weights.append(shown)
