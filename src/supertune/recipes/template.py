@@ -16,7 +16,7 @@ from supertune.data import Table, conversations_in
 from supertune.errors import UserError
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
-from supertune.tasks import GenerationTask, probed
+from supertune.tasks import ConversationEncoder, GenerationTask, probed
 from supertune.train import token_losses
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def with_template(start: Start, task: Task, rows: Table, console: Console) -> tu
     if not isinstance(task, GenerationTask):
         return start, task
     encoder = task.encoder(start.tokenizer, start.max_length)
-    for announcement in encoder.renderer.template.announcements:
+    for announcement in template_told(task, encoder):
         console.say(f"  {announcement}")
     conversations = conversations_in(rows.select(probed_rows(rows), step="probe"), task.columns)
     found = settled_template(task, start.tokenizer, start.max_length, conversations)
@@ -75,6 +75,12 @@ class SettledTemplate:
     task: GenerationTask
     options: Mapping[str, Any] | None
     announcements: tuple[str, ...]
+
+
+def template_told(task: GenerationTask, encoder: ConversationEncoder) -> tuple[str, ...]:
+    """What was chosen and changed of the template, a sentence each; of plain texts, which have none, nothing."""
+    assert task.columns.layout is not None
+    return () if task.columns.layout.format == "text" else encoder.renderer.template.announcements
 
 
 def probed_rows(rows: Table) -> IntArray:

@@ -96,7 +96,7 @@ class Inspection:
         if found.learned_rows < found.rows:
             rows += f", {found.learned_rows} of them learned"
         if not found.learned and not self.joined:
-            return f"{rows}: {found.tokens:,} tokens; the loss is not on tokens"
+            return f"{rows}: {found.tokens:,} tokens; the loss is on labels, not on tokens"
         share = f" ({found.learned / found.tokens:.1%})" if found.tokens else ""
         return f"{rows}: {found.learned:,} of {found.tokens:,} tokens carry loss{share}"
 

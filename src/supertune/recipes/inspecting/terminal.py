@@ -115,7 +115,7 @@ def _legend(rows: Sequence[InspectedRow], palette: Palette | None) -> Text:
     text = Text("\n")
     for place, (said, style) in enumerate(found):
         text.append("  " if place else "").append(said, style=style)
-    return text.append("\n" if found else "")
+    return text.append("\n") if found else Text()
 
 
 def _head(row: InspectedRow, *, joined: bool) -> str:

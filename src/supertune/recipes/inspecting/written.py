@@ -18,7 +18,7 @@ from supertune.data import Table, set_aside_unlabelled
 from supertune.errors import UserError
 from supertune.language import is_blank
 from supertune.models import choose_padding
-from supertune.recipes.template import probed_rows, settled_template
+from supertune.recipes.template import probed_rows, settled_template, template_told
 from supertune.tasks import (
     MOST_LOST,
     TASKS,
@@ -72,10 +72,10 @@ def written_rows(
         announcements.append(f"padded with {padding}: the tokenizer has no token for that")
     task = TASKS[config.task.name].built(columns, config.task.model_dump())
     assert isinstance(task, GenerationTask)
-    template = task.encoder(tokenizer, max_length).renderer.template
-    if not template.announcements and config.task.name != "text":
+    told = template_told(task, task.encoder(tokenizer, max_length))
+    if not told and config.task.name != "text":
         announcements.append("template: the model's own" if config.task.template is None else "template: as asked for")
-    announcements += template.announcements
+    announcements += told
     remarks = []
     probed, faults = _apart(conversations_or_faults(table.select(probed_rows(table), step="probe"), columns))
     try:
