@@ -262,3 +262,12 @@ def test_what_cannot_be_used_is_refused(tiny_decoder: Path) -> None:
         looked(face_rows("chat"), tiny_decoder, **{"task.template_options": {"enable_thinking": False}})
     with pytest.raises(UserError):
         looked([{"number": 3}, {"number": 4}], tiny_decoder)
+
+
+def test_the_page_speaks_the_language_of_the_rows(tiny_decoder: Path) -> None:
+    chinese = [
+        {"instruction": "请写一首关于秋天的短诗。", "output": f"落叶知秋，风起云涌，山高水长。第{i}首。"}
+        for i in range(4)
+    ]
+    assert '<html lang="zh">' in looked(chinese, tiny_decoder).html()
+    assert '<html lang="en">' in looked(chinese, tiny_decoder, **{"evaluate.language": "en"}).html()

@@ -37,6 +37,7 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
     columns = find_columns(config, tables, Console(quiet=True), need_label=writing)
     table = next(iter(tables.values()))
     language = guess_language(_texts(table, columns)).language
+    wanted = language if config.evaluate.language == "auto" else config.evaluate.language
     source = find_model(config, language)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
@@ -48,7 +49,7 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
         task=config.task.name,
         announcements=columns.announcements,
         joined=writing,
-        language="zh" if language == "zh" else "en",
+        language="zh" if wanted == "zh" else "en",
     )
     if writing:
         found = written_rows(config, columns, table, tokenizer, max_length, rows)
