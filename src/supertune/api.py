@@ -308,6 +308,9 @@ def inspect(
 ) -> Inspection:
     """The first rows as token pieces, as a model will see them; ``supertune inspect``.
 
+    What comes back is shown by ``print()``, and written by ``html()`` and ``as_dict()``. Rows that training would leave
+    out or refuse are among it, with their problems.
+
     Raises:
         UserError: The data cannot be read, or the model cannot be found.
     """

@@ -320,11 +320,11 @@ def test_texts_are_shown_as_they_are_read(tiny_encoder: Path) -> None:
         Config().with_values({**values, "task.name": "retrieval"}), pairs(20), rows=2, console=Console(quiet=True)
     )
     assert [row.row for row in told.rows] == [0, 0, 1, 1]
-    assert [row.pieces[1] for row in told.rows] == ["i", "my", "i", "my"]
+    assert [row.pieces[1].text for row in told.rows] == ["i", "my", "i", "my"]
     values = {"model.name": str(tiny_encoder), "task.name": "rerank"}
     told = inspect(Config().with_values(values), pairs(20), rows=2, console=Console(quiet=True))
     assert [row.row for row in told.rows] == [0, 1]
-    assert told.rows[0].pieces.count("[SEP]") == 2
+    assert [piece.text for piece in told.rows[0].pieces].count("[SEP]") == 2
 
 
 @pytest.mark.parametrize(("task", "command"), [("retrieval", "train"), ("rerank", "check")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,11 +22,16 @@ def inspect(
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     settings: options.Settings = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page to look at in a browser instead; must not exist.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
-    """Show rows as the model will see them: as token pieces, with what is cut off marked."""
+    """Show rows as the model will see them: which tokens carry loss, and what is cut off or left out."""
     from supertune.config import Config, parse_assignments
     from supertune.console import Console, print_json
+    from supertune.errors import UserError
+    from supertune.files import write_text
     from supertune.recipes.inspect import inspect as run_inspect
 
     config = Config().with_values(
@@ -41,8 +47,14 @@ def inspect(
         )
         | parse_assignments(settings or [])
     )
-    shown = run_inspect(config, rows=rows, console=Console())
+    console = Console()
+    if html is not None and (html.exists() or html.is_symlink()):
+        raise UserError("exists already", where=str(html), fix="name a new file with --html")
+    shown = run_inspect(config, rows=rows, console=console)
+    if html is not None:
+        write_text(html, shown.html())
+        console.say(f"  {html}: {shown.summary}")
     if json:
         print_json(shown.as_dict())
-    else:
+    elif html is None:
         shown.print()

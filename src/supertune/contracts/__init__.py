@@ -3,6 +3,7 @@
 Nothing here imports a heavy library; tensors and models appear in type positions only.
 """
 
+from supertune.contracts.inspected import InspectedRow, InspectedTotals, Piece, Problem
 from supertune.contracts.layout import FORMATS, Face, Format, Generation, Layout, Part
 from supertune.contracts.report import (
     Grid,
@@ -68,6 +69,8 @@ __all__ = [
     "Head",
     "HeatMap",
     "Histogram",
+    "InspectedRow",
+    "InspectedTotals",
     "IntArray",
     "IntervalChart",
     "Label",
@@ -79,8 +82,10 @@ __all__ = [
     "ParameterGroup",
     "Part",
     "Picture",
+    "Piece",
     "Prediction",
     "Predictor",
+    "Problem",
     "Quote",
     "ReadsLabels",
     "Rows",

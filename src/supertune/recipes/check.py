@@ -20,7 +20,8 @@ from supertune.recipes.rows import find_columns, read_given, readable, sample_te
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.template import for_model
 from supertune.recipes.vectors import task_settings
-from supertune.tasks import TASKS
+from supertune.recipes.written_check import written_lengths
+from supertune.tasks import TASKS, GenerationTask
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,18 @@ def check_metric(name: str, task: str) -> None:
         )
 
 
-def gate(check_input: CheckInput, allowed: Sequence[str], console: Console) -> tuple[GateReport, list[Finding]]:
-    """Run every check and show what was found; also gives the findings for which training has to stop."""
-    report = GateReport(sum(map(len, check_input.splits.values())), tuple(run_checks(check_input)))
+def gate(
+    check_input: CheckInput, allowed: Sequence[str], console: Console, *, rendered: Sequence[Finding] = ()
+) -> tuple[GateReport, list[Finding]]:
+    """Run every check and show what was found; also gives the findings for which training has to stop.
+
+    Args:
+        check_input: What to look at.
+        allowed: Checks whose errors do not stop training.
+        console: Where to show it.
+        rendered: What was found when rows became tokens, shown with the rest.
+    """
+    report = GateReport(sum(map(len, check_input.splits.values())), (*run_checks(check_input), *rendered))
     show_findings(console, report.findings)
     stopping = [f for f in report.findings if f.severity == "error" and f.check not in allowed]
     return report, stopping
@@ -129,10 +139,15 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
                 task.targets(table)
     max_length = find_max_length(config, source)
     tokenizer = load_tokenizer(source, max_length=max_length)
-    lengths: Mapping[str, IntArray] = {
-        split: np.concatenate([np.zeros(0, np.int64), *task.token_lengths(table, tokenizer, max_length)])
-        for split, table in labelled.items()
-    }
+    rendered: list[Finding] = []
+    lengths: Mapping[str, IntArray]
+    if isinstance(task, GenerationTask):
+        lengths, rendered = written_lengths(task, labelled, tokenizer, max_length, console)
+    else:
+        lengths = {
+            split: np.concatenate([np.zeros(0, np.int64), *task.token_lengths(table, tokenizer, max_length)])
+            for split, table in labelled.items()
+        }
     console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
     report, _ = gate(
         CheckInput(
@@ -145,6 +160,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
         ),
         allowed=(),
         console=console,
+        rendered=rendered,
     )
     for finding in report.findings:
         console.say(f"  {finding.check}: {finding.fix}")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supertune.console import Console
-from supertune.contracts import Features, Task
+from supertune.contracts import Features, IntArray, Task
+from supertune.conversations import Conversation
 from supertune.data import Table, conversations_in
 from supertune.errors import UserError
 from supertune.models import ModelSource, load_configuration
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
-from supertune.tasks import GenerationTask, probed
+from supertune.tasks import ConversationEncoder, GenerationTask, probed
 from supertune.train import token_losses
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _PROBED = 200
 """Rows, spread over all, by which it is found what the template does."""
@@ -57,19 +63,60 @@ def with_template(start: Start, task: Task, rows: Table, console: Console) -> tu
     if not isinstance(task, GenerationTask):
         return start, task
     encoder = task.encoder(start.tokenizer, start.max_length)
-    for announcement in encoder.renderer.template.announcements:
+    for announcement in template_told(task, encoder):
         console.say(f"  {announcement}")
-    spread = np.unique(np.linspace(0, len(rows) - 1, min(_PROBED, len(rows))).astype(np.int64))
-    probe = probed(encoder, conversations_in(rows.select(spread, step="probe"), task.columns))
-    if probe.thinking_off:
-        options = {**(task.settings.template_options or {}), "enable_thinking": False}
-        task = task.writing(template_options=options).forgetting_templates()
-        task.encoder(start.tokenizer, start.max_length)
-        start = replace(start, config=start.config.with_values({"task.template_options": options}))
-        console.say("  enable_thinking: false, so that the model is asked as it was trained")
-    for announcement in probe.announcements:
+    conversations = conversations_in(rows.select(probed_rows(rows), step="probe"), task.columns)
+    found = settled_template(task, start.tokenizer, start.max_length, conversations)
+    for announcement in found.announcements:
         console.say(f"  {announcement}")
-    return start, task.ending([stop for stop, _ in Counter(probe.stops).most_common()])
+    if found.options is not None:
+        start = replace(start, config=start.config.with_values({"task.template_options": found.options}))
+    return start, found.task
+
+
+@dataclass(frozen=True)
+class SettledTemplate:
+    """What a template was found to do with rows.
+
+    Attributes:
+        task: Writes by it, and knows what ends answers.
+        options: All variables of the template, where one was set because of what was found; else None.
+        announcements: What was found, a sentence each.
+    """
+
+    task: GenerationTask
+    options: Mapping[str, Any] | None
+    announcements: tuple[str, ...]
+
+
+def template_told(task: GenerationTask, encoder: ConversationEncoder) -> tuple[str, ...]:
+    """What was chosen and changed of the template, a sentence each; of plain texts, which have none, nothing."""
+    assert task.columns.layout is not None
+    return () if task.columns.layout.format == "text" else encoder.renderer.template.announcements
+
+
+def probed_rows(rows: Table) -> IntArray:
+    """Places of the rows by which it is found what a template does: spread over all."""
+    return np.unique(np.linspace(0, len(rows) - 1, min(_PROBED, len(rows))).astype(np.int64))
+
+
+def settled_template(
+    task: GenerationTask, tokenizer: PreTrainedTokenizerBase, max_length: int, conversations: Iterable[Conversation]
+) -> SettledTemplate:
+    """Find what ends answers, and whether the template writes them as it asks for them.
+
+    Raises:
+        UserError: The template cannot be used, or nothing that ends an answer would be learned.
+    """
+    probe = probed(task.encoder(tokenizer, max_length), conversations)
+    task = task.ending([stop for stop, _ in Counter(probe.stops).most_common()])
+    if not probe.thinking_off:
+        return SettledTemplate(task, None, probe.announcements)
+    options = {**(task.settings.template_options or {}), "enable_thinking": False}
+    task = task.writing(template_options=options).forgetting_templates()
+    task.encoder(tokenizer, max_length)
+    said = "enable_thinking: false, so that the model is asked as it was trained"
+    return SettledTemplate(task, options, (said, *probe.announcements))
 
 
 def with_answers(start: Start, task: Task, learned: Features) -> tuple[Start, Task]:

@@ -5,11 +5,13 @@ from supertune.runs.course import Course, Curves, event_loss, number, smoothed_l
 from supertune.runs.events import EventTail, current_events, event_row
 from supertune.runs.manifest import Status
 from supertune.runs.report import (
+    InspectionPage,
     Language,
     Report,
     duration_text,
     learning_section,
     progress_report,
+    render_inspection,
     render_report,
 )
 from supertune.runs.score_text import interval_text, is_proportion, plain_number, score_text, value_text
@@ -22,6 +24,7 @@ __all__ = [
     "Course",
     "Curves",
     "EventTail",
+    "InspectionPage",
     "Language",
     "ModelCard",
     "Report",
@@ -46,6 +49,7 @@ __all__ = [
     "prediction_row",
     "progress_report",
     "recoded_card",
+    "render_inspection",
     "render_report",
     "score_text",
     "smoothed_loss",

@@ -9,7 +9,7 @@ from supertune.contracts import Columns, Task
 from supertune.tasks.candidates import nearest
 from supertune.tasks.chat_template import ChatTemplate, adopt_template, as_dict, headings
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
-from supertune.tasks.conversation_tokens import ConversationEncoder, prompt_tokens, text_pieces
+from supertune.tasks.conversation_tokens import ConversationEncoder, Tokens, prompt_tokens, text_pieces
 from supertune.tasks.extractive_qa import ExtractiveQaTask
 from supertune.tasks.extractive_summary import ExtractiveSummaryTask, in_lines, joined_sentences
 from supertune.tasks.generation import (
@@ -25,7 +25,7 @@ from supertune.tasks.loss_spans import RowProblemError
 from supertune.tasks.multilabel import MultilabelTask
 from supertune.tasks.regression import RegressionTask
 from supertune.tasks.rendering import Rendered, Renderer, RenderingSettings
-from supertune.tasks.rendering_counts import RenderingCounts
+from supertune.tasks.rendering_counts import MOST_LOST, WAYS_ROUND, RenderingCounts
 from supertune.tasks.rerank import USUAL_CANDIDATES, RerankTask, padded
 from supertune.tasks.retrieval import EmbeddingSettings, RetrievalTask, Role
 from supertune.tasks.tagging import TaggingTask
@@ -75,9 +75,11 @@ def task_from_state(name: str, state: Mapping[str, Any]) -> Task:
 
 
 __all__ = [
+    "MOST_LOST",
     "TASKS",
     "UNLABELLED",
     "USUAL_CANDIDATES",
+    "WAYS_ROUND",
     "ChatTemplate",
     "ClassificationTask",
     "ConversationEncoder",
@@ -99,6 +101,7 @@ __all__ = [
     "RowProblemError",
     "TaggingTask",
     "TaskKind",
+    "Tokens",
     "WritingSettings",
     "adopt_template",
     "as_dict",

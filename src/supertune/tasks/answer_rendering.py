@@ -114,6 +114,10 @@ class AnswerRenderer:
         """The tokenizer's control tokens."""
         return self._inner.control
 
+    def unlearned(self, conversation: Conversation) -> Rendered:
+        """See `Renderer.unlearned`."""
+        return self._inner.unlearned(conversation)
+
     @property
     def identity(self) -> list[object]:
         """See `Renderer.identity`."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from supertune.tasks.answer_rendering import AnswerRenderer
 
 TooLong = Literal["error", "drop", "cut"]
+Fate = Literal["learned", "dropped", "silent"]
+"""What becomes of an item: it is learned, left out as too long, or left out because nothing of it is left to learn."""
 
 _CONVERSATIONS = 1024
 _CHARACTERS = 1_000_000
@@ -152,6 +154,12 @@ class ConversationEncoder:
             found.append(Tokens(everything, weights, added, encoding))
         return found
 
+    def fate(self, tokens: Tokens) -> Fate:
+        """What becomes of an item with these tokens."""
+        if tokens.longest > self.max_length and self.too_long != "cut":
+            return "dropped"
+        return "learned" if tokens.weights[: self.max_length].any() else "silent"
+
     def _added(
         self, encoding: Encoding, ids: Sequence[int], weights: NDArray[np.float32], *, first: int
     ) -> NDArray[np.uint16]:
@@ -172,15 +180,16 @@ class ConversationEncoder:
         lengths, full_lengths, kept_rows, reads = [], [], [], []
         for row, each, text in zip(rows, tokens, texts, strict=True):
             kept, full = min(len(each.ids), self.max_length), each.longest
-            if full > self.max_length and self.too_long != "cut":
+            fate = self.fate(each)
+            if fate == "dropped":
                 self.counts.too_long(row, full)
                 continue
-            shown = each.weights[:kept]
             if full > self.max_length:
                 self.counts.cut(row, lost=bool(each.weights[kept:].any()))
-            if not shown.any():
+            if fate == "silent":
                 self.counts.silent(row)
                 continue
+            shown = each.weights[:kept]
             self.counts.learned(row, text, self._stops(text, each.ids[:kept], shown))
             read = _shortened(each.reading.ids, self.max_length) if each.reading is not None else []
             ids += read + each.ids[:kept]

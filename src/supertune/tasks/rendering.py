@@ -143,6 +143,17 @@ class Renderer:
         Raises:
             RowProblemError: The template refuses the messages.
         """
+        return self._shown(conversation, prompt=True)
+
+    def unlearned(self, conversation: Conversation) -> Rendered:
+        """The conversation as the template writes it, with loss on nothing: to be looked at where `render` raises.
+
+        Raises:
+            RowProblemError: The template refuses the messages.
+        """
+        return self._shown(conversation, prompt=False)
+
+    def _shown(self, conversation: Conversation, *, prompt: bool) -> Rendered:
         if self.control.spelled_in(conversation):
             if holds_secrets(conversation):
                 raise RowProblemError("typed", "it holds characters set apart")
@@ -152,7 +163,7 @@ class Renderer:
             found = unmarked(text)
             return Rendered(found.text, (), typed=found.typed, surrounds=(self._frame[0], ""))
         try:
-            text = self.template.render(self._dicts(conversation), _tools(conversation), prompt=True)
+            text = self.template.render(self._dicts(conversation), _tools(conversation), prompt=prompt)
         except RefusedByTemplateError as error:
             raise RowProblemError("refused", f"the chat template refuses it: {error}") from error
         found = unmarked(text)

@@ -22,7 +22,7 @@ _LISTS = {
     "rewritten_rows": "rewritten_rows",
 }
 """Lists of rows → what they are called in a summary."""
-_WAYS: Mapping[Kind, str] = {
+WAYS_ROUND: Mapping[Kind, str] = {
     "refused": "take such rows out or change their roles, or set task.template=headings, which takes any",
     "history": "set task.rewritten=each to learn every answer as it was given, one item each, task.rewritten=last to "
     "learn the last one of such rows, or task.template=headings",
@@ -36,6 +36,7 @@ _WAYS: Mapping[Kind, str] = {
     "marks": "set task.learn=answers",
     "asked": "say train: true of answers alone, or choose a decoder, which reads and writes with one part",
 }
+"""What to do about rows that cannot be learned."""
 
 
 @dataclass
@@ -121,7 +122,9 @@ class RenderingCounts:
                 ``most_lost`` of them lose part of their answer, none is left, or no answer ends with a token.
         """
         for kind, rows in self.problems.items():
-            raise UserError(f"{_rows(rows)} cannot be learned: {self.examples[kind]}", where=where, fix=_WAYS[kind])
+            raise UserError(
+                f"{_rows(rows)} cannot be learned: {self.examples[kind]}", where=where, fix=WAYS_ROUND[kind]
+            )
         if self.policy == "error" and self.long_rows:
             row, tokens = max(self.long_rows.items(), key=lambda item: item[1])
             raise UserError(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from supertune.contracts import (
@@ -27,19 +23,12 @@ from supertune.contracts import (
     Section,
 )
 from supertune.runs.manifest import Status
+from supertune.runs.report.page import page_environment, resource
 from supertune.runs.report.pictures import draw
-from supertune.runs.report.text import cut
 from supertune.runs.report.words import WORDS, Language, Words
-from supertune.runs.score_text import interval_text, plain_number, score_text, value_text
+from supertune.runs.score_text import interval_text, plain_number, value_text
 
-LONGEST_TEXT = 2000
-"""Characters of one text that are shown; what is cut is counted."""
-
-_LONGEST_CELL = 160
 _ROWS_NAMED = 10
-
-# A number and its per cent sign stay on one line.
-_BEFORE_PERCENT = re.compile(r"(?<=\d) %")
 
 _PICTURES = (LineChart, Histogram, HeatMap, IntervalChart)
 
@@ -137,50 +126,17 @@ class _Block:
 def render_report(report: Report) -> str:
     """The report as one HTML file: no script, nothing to load, the same bytes for the same contents."""
     words = WORDS[report.language]
-    template = _environment(report.language).get_template("report.html.jinja")
+    template = page_environment(report.language).get_template("report.html.jinja")
     return template.render(
         report=report,
         words=words,
-        style=Markup(_resource("report.css")),
+        style=Markup(resource("report.css")),
         headlines=_headlines(report, words),
         warnings=_warnings(report),
         sections=[(section.title, list(_blocks(section, words))) for section in report.sections],
         findings=sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity), reverse=True),
         named=_ROWS_NAMED,
     )
-
-
-def _resource(name: str) -> str:
-    return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _environment(language: Language) -> jinja2.Environment:
-    """Escapes every value, and before that cuts it and takes out what no page can hold."""
-    words = WORDS[language]
-
-    def shown(value: object, limit: int = LONGEST_TEXT) -> object:
-        if not isinstance(value, str) or isinstance(value, Markup):
-            return value
-        return cut(value, limit, words.more_characters)
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
-        autoescape=True,
-        finalize=shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        value=value_text,
-        interval=interval_text,
-        score=score_text,
-        count=lambda number: f"{number:,}",
-        prose=lambda text: _BEFORE_PERCENT.sub("\u00a0%", text),
-        cell=lambda value: shown(value, _LONGEST_CELL),
-    )
-    return environment
 
 
 def _headlines(report: Report, words: Words) -> list[_Headline]:
