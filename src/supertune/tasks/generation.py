@@ -125,6 +125,10 @@ class GenerationTask(TextTask):
         """The same task with other `WritingSettings`; of a template what the tokenizer has taken already stays."""
         return self._with(settings=replace(self.settings, **changes))
 
+    def asking(self, layout: Layout) -> GenerationTask:
+        """The same task whose rows become conversations in another way."""
+        return self._with(columns=replace(self.columns, layout=layout))
+
     def forgetting_templates(self) -> GenerationTask:
         """The same task that asks every tokenizer for its template anew, with the options there are now."""
         return self._with(_renderers={})
