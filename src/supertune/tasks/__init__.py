@@ -78,6 +78,7 @@ __all__ = [
     "TASKS",
     "UNLABELLED",
     "USUAL_CANDIDATES",
+    "ChatTask",
     "ChatTemplate",
     "ClassificationTask",
     "ConversationEncoder",
