@@ -71,7 +71,7 @@ def test_turns_are_taken_back_and_forgotten(chat_writer: Path) -> None:
 
 def test_an_answer_that_is_stopped_is_kept_as_far_as_it_came(chat_writer: Path) -> None:
     talk = talk_with(chat_writer)
-    with contextlib.closing(talk.say("bad cat")) as pieces:  # type: ignore[type-var]
+    with contextlib.closing(talk.say("bad cat")) as pieces:
         first = next(pieces)
     assert [(turn.answer.content, turn.ended) for turn in talk.turns] == [(first, "interrupted")]
     assert said(talk, "tea")
@@ -123,7 +123,7 @@ def test_through_a_pipe_every_line_is_a_turn_and_only_answers_come_out(chat_writ
 
 def test_what_cannot_be_talked_with_is_refused(tmp_path: Path, tiny_encoder: Path, brief_writers: Writers) -> None:
     assert "there is no such run" in command("chat", tmp_path / "none", stdin="a\n", code=2).stderr
-    assert "has no AutoModelForCausalLM" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
+    assert "weights of the model are missing" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
     done = command("chat", brief_writers("generative-qa"), stdin="good film?\n", code=2)
     assert "what was typed has no context" in done.stderr
     done = command("chat", brief_writers("text"), "--system", "be kind", stdin="a\n", code=2)

@@ -125,7 +125,7 @@ class Conversing:
         self._before = typed
         before = len(self._talk.turns)
         try:
-            with contextlib.closing(self._talk.say(*typed)) as pieces:  # type: ignore[type-var]
+            with contextlib.closing(self._talk.say(*typed)) as pieces:
                 for piece in pieces:
                     self._out.write(harmless(piece) if self._out.isatty() else piece)
                     self._out.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ class Talk:
         self._told = min(self._told, max(len(self.turns) - 1, 0))
         return self.turns.pop() if self.turns else None
 
-    def say(self, *typed: str) -> Iterator[str]:
+    def say(self, *typed: str) -> Generator[str, None, None]:
         """The answer in pieces, as it is written; it is kept, whole or up to where the iterator was closed.
 
         What was said before goes before it, as far as there is room in the model's window: the oldest turns are left
