@@ -67,16 +67,16 @@ class Console:
     def say(self, text: str) -> None:
         """A line of information."""
         if not self.quiet:
-            self.rich.print(_harmless(text))
+            self.rich.print(harmless(text))
 
     def heading(self, text: str) -> None:
         """A line that opens a stage of the work."""
         if not self.quiet:
-            self.rich.print(f"\n{_harmless(text)}", style="bold")
+            self.rich.print(f"\n{harmless(text)}", style="bold")
 
     def warn(self, text: str) -> None:
         """A line that must be seen, also when quiet."""
-        self.rich.print(f"warning: {_harmless(text)}", style="yellow")
+        self.rich.print(f"warning: {harmless(text)}", style="yellow")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
         """A table of short cells; the columns in ``right`` are aligned to the right."""
@@ -88,9 +88,9 @@ class Console:
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(header):
-            table.add_column(Text(_harmless(name)), justify="right" if index in right else "left", overflow="fold")
+            table.add_column(Text(harmless(name)), justify="right" if index in right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(Text(_harmless(cell)) for cell in row))
+            table.add_row(*(Text(harmless(cell)) for cell in row))
         self.rich.print(table)
 
     @contextlib.contextmanager
@@ -119,7 +119,7 @@ class Console:
             yield bar
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """The text without control characters: those in a user's file could repaint or retitle the terminal."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 

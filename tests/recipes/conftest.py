@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,39 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Pa
     assert done.returncode == 0, done.stderr
     (folder / "said.txt").write_text(done.stderr, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chat_writer(tmp_path_factory: pytest.TempPathFactory, tiny_decoder: Path) -> Path:
+    """A run of ``chat`` that answers the rows it learned from exactly; these are in ``learned.jsonl`` beside it."""
+    import supertune
+    from tiny_decoders import TINY, face_rows
+
+    folder = tmp_path_factory.mktemp("writer")
+    rows = face_rows("chat", 40)
+    settings = {**TINY, "train.epochs": 60, "evaluate.generate": 3, "evaluate.baselines": False}
+    run = supertune.fit(
+        rows, task="chat", model=str(tiny_decoder), strategy="full", out=folder / "run", settings=settings
+    )
+    held = [*run.path.glob("predictions/*.jsonl")]
+    kept = {json.loads(line)["row"] for file in held for line in file.read_text(encoding="utf-8").splitlines()}
+    learned = [json.dumps(row, ensure_ascii=False) for number, row in enumerate(rows) if number not in kept]
+    (folder / "learned.jsonl").write_text("\n".join(learned) + "\n", encoding="utf-8")
+    return run.path
+
+
+@pytest.fixture(scope="session")
+def brief_writers(tmp_path_factory: pytest.TempPathFactory, tiny_decoder: Path) -> Callable[[str], Path]:
+    """Runs of the other tasks that write, by the task: hardly trained, each made when first asked for."""
+    import supertune
+    from tiny_decoders import TINY, face_rows
+
+    folder = tmp_path_factory.mktemp("writers")
+
+    def run_of(face: str) -> Path:
+        if not (folder / face).exists():
+            settings = {**TINY, "train.epochs": 1, "evaluate.generate": 2, "evaluate.baselines": False}
+            supertune.fit(face_rows(face, 20), task=face, model=str(tiny_decoder), out=folder / face, settings=settings)
+        return folder / face
+
+    return run_of

@@ -204,7 +204,7 @@ def test_the_command_takes_texts_two_and_two(compared: supertune.Run) -> None:
     with pytest.raises(UserError, match="compares two texts, and 1 were given"):
         predict_typed(compared.path, ["good film"])
     with pytest.raises(UserError, match="compares two texts"):
-        list(predict_lines(compared.path, ["good film"]))
+        list(predict_lines(compared.path, [["good film"]]))
 
 
 def test_single_texts_are_no_pairs_and_pairs_no_texts(compared: supertune.Run, scored: supertune.Run) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from supertune.console import Console, print_json
-from supertune.errors import UserError
+from supertune.errors import InterruptedRunError, UserError
+
+_BLOCK = 1 << 16
+"""Bytes that are read at once, at most."""
 
 
 def check_asked(texts: Sequence[str] | None, file: str | None, *, example: str) -> None:
@@ -31,14 +35,43 @@ def decoded_lines(stream: IO[bytes]) -> Iterator[str]:
     """
     number = 0
     for number, line in enumerate(stream, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"line {number} is not UTF-8", where="standard input", fix="convert it, e.g. with iconv -f GB18030"
-            ) from error
+        yield _decoded(line, number)
     if not number:
-        raise UserError("nothing came in", where="standard input", fix="pipe in one text per line")
+        raise _nothing()
+
+
+def lines_together(stream: IO[bytes]) -> Iterator[list[str]]:
+    """The same, those together that came together: what has come is answered before more is waited for.
+
+    Args:
+        stream: Nothing has been read of it yet.
+
+    Raises:
+        UserError: One is not UTF-8, or there is none.
+    """
+    number, rest = 0, b""
+    while block := os.read(stream.fileno(), _BLOCK):
+        *whole, rest = (rest + block).split(b"\n")
+        if whole:
+            yield [_decoded(line, place) for place, line in enumerate(whole, number + 1)]
+            number += len(whole)
+    if rest:
+        yield [_decoded(rest, number + 1)]
+    elif not number:
+        raise _nothing()
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"line {number} is not UTF-8", where="standard input", fix="convert it, e.g. with iconv -f GB18030"
+        ) from error
+
+
+def _nothing() -> UserError:
+    return UserError("nothing came in", where="standard input", fix="pipe in one text per line")
 
 
 def give(
@@ -65,7 +98,15 @@ def give(
     if out is not None:
         from supertune.files import write_jsonl
 
-        count = write_jsonl(out, rows)
+        # Until all rows are there it bears another name: nobody takes it for the whole.
+        partial, stopped = out.with_name(f"{out.name}.partial"), [False]
+        count = write_jsonl(partial, _until_interrupted(rows, stopped))
+        if stopped[0] and not count:
+            partial.unlink()
+            raise KeyboardInterrupt
+        if stopped[0]:
+            raise InterruptedRunError(f"interrupted; the first {count:,} {called} are in {partial}")
+        partial.replace(out)
         console.say(f"{count:,} {called} written to {out}")
         if json:
             print_json({**about, "rows": count, "out": str(out)})
@@ -81,3 +122,12 @@ def give(
 
         for row in rows:
             sys.stdout.write(jsonlib.dumps(row, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+
+def _until_interrupted(rows: Iterable[dict[str, object]], stopped: list[bool]) -> Iterator[dict[str, object]]:
+    """The rows that are there when Ctrl-C comes; those of hours are not thrown away."""
+    try:
+        yield from rows
+    except KeyboardInterrupt:
+        stopped[0] = True

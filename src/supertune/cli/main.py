@@ -8,7 +8,21 @@ from collections.abc import Sequence
 
 import typer
 
-from supertune.cli import check, demo, index, inspect, merge, models, predict, resume, retrieve, runs, train, zero_shot
+from supertune.cli import (
+    chat,
+    check,
+    demo,
+    index,
+    inspect,
+    merge,
+    models,
+    predict,
+    resume,
+    retrieve,
+    runs,
+    train,
+    zero_shot,
+)
 from supertune.errors import SupertuneError
 
 app = typer.Typer(
@@ -26,6 +40,7 @@ app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)
+app.command("chat")(chat.chat)
 app.command("zero-shot")(zero_shot.zero_shot)
 app.command("index")(index.index)
 app.command("retrieve")(retrieve.retrieve)

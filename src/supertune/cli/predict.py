@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from supertune.cli import options
+from supertune.cli import options, writing
 from supertune.cli.options import parse_bad_row
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
@@ -20,27 +20,38 @@ def predict(
     texts: options.Texts = None,
     file: options.File = None,
     out: options.Answers = None,
+    max_new_tokens: writing.MaxNewTokens = None,
+    temperature: writing.Temperature = None,
+    top_p: writing.TopP = None,
+    top_k: writing.TopK = None,
+    repetition_penalty: writing.Penalty = None,
+    beams: writing.Beams = None,
+    seed: writing.DrawSeed = None,
+    system: writing.System = None,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Label texts with a trained model."""
-    from supertune.cli.answers import check_asked, decoded_lines, give
+    """Label texts with a trained model, or have it write what it was trained to."""
+    from supertune.cli.answers import check_asked, give, lines_together
     from supertune.console import Console
     from supertune.recipes.predict import predict_file, predict_lines, predict_typed, refuse_existing
+    from supertune.recipes.writing_choices import WritingChoices
 
     check_asked(texts, file, example=f'supertune predict {run} "a text"')
     refuse_existing(out)
     console = Console(quiet=quiet)
+    choices = WritingChoices(max_new_tokens, temperature, top_p, top_k, repetition_penalty, beams, seed, system)
     if file is not None:
+        bad = parse_bad_row(on_bad_row)
         rows: Iterable[dict[str, object]] = predict_file(
-            run, file, on_bad_row=parse_bad_row(on_bad_row), sheet=sheet, console=console
+            run, file, choices=choices, on_bad_row=bad, sheet=sheet, console=console
         )
     elif texts:
-        rows = predict_typed(run, texts)
+        rows = predict_typed(run, texts, choices)
     else:
-        rows = predict_lines(run, decoded_lines(sys.stdin.buffer))
+        rows = predict_lines(run, lines_together(sys.stdin.buffer), choices)
     give(rows, {"run": str(run)}, out=out, json=json, for_people=bool(texts), console=console)
 
 
@@ -48,6 +59,7 @@ def evaluate(
     run: RunFolder,
     data: options.Data,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the predictions.")] = None,
+    generate: writing.Generate = None,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     json: options.Json = False,
@@ -58,7 +70,13 @@ def evaluate(
     from supertune.recipes.predict import evaluate_file
 
     summary = evaluate_file(
-        run, data, out=out, on_bad_row=parse_bad_row(on_bad_row), sheet=sheet, console=Console(quiet=quiet)
+        run,
+        data,
+        out=out,
+        generate=writing.parse_generate(generate),
+        on_bad_row=parse_bad_row(on_bad_row),
+        sheet=sheet,
+        console=Console(quiet=quiet),
     )
     if json:
         print_json(summary)

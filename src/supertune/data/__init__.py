@@ -6,6 +6,7 @@ from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contam
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
 from supertune.data.mixing import Ingredient, mixed
+from supertune.data.names import is_question
 from supertune.data.ranking_columns import ranked_rows
 from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
@@ -31,6 +32,7 @@ __all__ = [
     "contaminated_rows",
     "conversations_in",
     "infer_columns",
+    "is_question",
     "leaked_rows",
     "mixed",
     "ranked_rows",

@@ -173,6 +173,11 @@ def words(name: str) -> frozenset[str]:
     return frozenset(latin | parts)
 
 
+def is_question(name: str) -> bool:
+    """True for what columns of questions are called."""
+    return normal(name) in QUESTION_NAMES
+
+
 def is_identifier(name: str) -> bool:
     """True for what rows are numbered by, and for when they were written."""
     return bool(({normal(name)} | words(name)) & _IDENTIFIERS)

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from supertune.generate.settings import Ending, Generated, GenerationSettings
 from supertune.generate.stopping import Decode
-from supertune.generate.writing import Progress, generate, stream
+from supertune.generate.writing import Progress, generate, prompt_room, stream
 
-__all__ = ["Decode", "Ending", "Generated", "GenerationSettings", "Progress", "generate", "stream"]
+__all__ = ["Decode", "Ending", "Generated", "GenerationSettings", "Progress", "generate", "prompt_room", "stream"]

@@ -40,17 +40,10 @@ def fitted(
         UserError: A prompt is empty, holds a token that the model does not have, or is too long; or there is no room
             for any.
     """
-    window = settings.window or getattr(model.config.get_text_config(), "max_position_embeddings", None)
     embeddings: Any = model.get_input_embeddings()
     known = embeddings.weight.shape[0]
     encoder = bool(model.config.is_encoder_decoder)
-    room = None if window is None else window - (0 if encoder else settings.max_new_tokens) - extra
-    if window is not None and (settings.max_new_tokens > window or (room or 0) < 1):
-        raise UserError(
-            f"{settings.max_new_tokens} new tokens leave no room for a prompt: the model's window has {window}",
-            where="max_new_tokens",
-            fix=f"ask for fewer, such as {max(window // 2, 1)}",
-        )
+    room = room_for(model, settings, extra)
     found, cut = [], []
     for row, prompt in enumerate(prompts):
         ids = np.asarray(prompt, dtype=np.int64).tolist()
@@ -73,6 +66,30 @@ def fitted(
         found.append(_cut(ids, lost, model, encoder=encoder) if lost else ids)
         cut.append(lost)
     return found, cut
+
+
+def room_for(model: PreTrainedModel, settings: GenerationSettings, extra: int) -> int | None:
+    """How many tokens a prompt may have; None where there is no limit.
+
+    Args:
+        model: Whose window it is.
+        settings: How long the answer may be.
+        extra: Tokens that are no words, which the model puts before each prompt.
+
+    Raises:
+        UserError: There is no room for any.
+    """
+    window: int | None = settings.window or getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if window is None:
+        return None
+    room = window - (0 if model.config.is_encoder_decoder else settings.max_new_tokens) - extra
+    if settings.max_new_tokens > window or room < 1:
+        raise UserError(
+            f"{settings.max_new_tokens} new tokens leave no room for a prompt: the model's window has {window}",
+            where="max_new_tokens",
+            fix=f"ask for fewer, such as {max(window // 2, 1)}",
+        )
+    return room
 
 
 def _cut(ids: list[int], lost: int, model: PreTrainedModel, *, encoder: bool) -> list[int]:

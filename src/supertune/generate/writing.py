@@ -13,7 +13,7 @@ from supertune.contracts import IntArray
 from supertune.errors import UserError
 from supertune.generate.decoding import Decoding, Written
 from supertune.generate.padding import padding_changes_texts
-from supertune.generate.prompts import batches, fitted, most_tokens
+from supertune.generate.prompts import batches, fitted, most_tokens, room_for
 from supertune.generate.settings import Generated, GenerationSettings
 from supertune.generate.starting import Writer
 from supertune.generate.stopping import Decode, Speech, Stops
@@ -126,6 +126,20 @@ def stream(
     (ids,), (cut,) = fitted([prompt], writer.body, settings, writer.extra)
     stops = _stops(writer, settings, decode)
     return _told(writer, ids, cut, stops, settings, done)
+
+
+def prompt_room(model: Any, settings: GenerationSettings) -> int | None:
+    """How many tokens a prompt may have to leave room for what is written; None where there is no limit.
+
+    Args:
+        model: See `generate`.
+        settings: How to write.
+
+    Raises:
+        UserError: There is no room for any.
+    """
+    writer = Writer(model)
+    return room_for(writer.body, settings, writer.extra)
 
 
 def _told(

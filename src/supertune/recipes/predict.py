@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from supertune.console import Console
-from supertune.contracts import Score
+from supertune.config import load_config
+from supertune.console import Console, harmless
+from supertune.contracts import Prediction, Score
 from supertune.data import OnBadRow, Table, TokenCache, read
 from supertune.errors import UserError
 from supertune.evaluate import measure, metrics_for
@@ -18,12 +18,17 @@ from supertune.files import explained, write_jsonl
 from supertune.language import shorten
 from supertune.recipes.candidates import own_candidates
 from supertune.recipes.encode import encode_labelled
+from supertune.recipes.evaluate_written import Generate, evaluate_written
+from supertune.recipes.predict_written import write_lines, write_table
 from supertune.recipes.saved import SavedModel, open_saved
+from supertune.recipes.typed import grouped, optional_columns, typed_table
+from supertune.recipes.writing_choices import WritingChoices, check_choices
 from supertune.runs import RunStore, open_run, prediction_row, score_text
-from supertune.tasks import RerankTask
+from supertune.tasks import GenerationTask, RerankTask
 
 _BATCH = 1024
-"""Rows encoded and predicted at once: what is shown as progress, and what a pipe waits for."""
+"""Rows encoded and predicted at once: what is shown as progress."""
+_AS_TRAINED = WritingChoices()
 
 
 def open_trained(run: Path) -> tuple[RunStore, SavedModel]:
@@ -34,6 +39,13 @@ def open_trained(run: Path) -> tuple[RunStore, SavedModel]:
     """
     store = open_run(run)
     return store, open_saved(store.require("model"))
+
+
+def _opened_for(run: Path, choices: WritingChoices) -> SavedModel:
+    """The model of a run, of which nothing is asked that it cannot do."""
+    _, saved = open_trained(run)
+    check_choices(saved.task, choices)
+    return saved
 
 
 def refuse_existing(out: Path | None) -> None:
@@ -61,15 +73,23 @@ def predict_table(saved: SavedModel, table: Table, *, without: Sequence[str] = (
 
 
 def predict_file(
-    run: Path, file: object, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None, console: Console
+    run: Path,
+    file: object,
+    *,
+    choices: WritingChoices = _AS_TRAINED,
+    on_bad_row: OnBadRow = "refuse",
+    sheet: str | None = None,
+    console: Console,
 ) -> Iterator[dict[str, object]]:
     """Predict every row of a file that has the model's text columns.
 
     Raises:
         UserError: The run or the file cannot be used, or the file lacks a text column.
     """
-    _, saved = open_trained(run)
+    saved = _opened_for(run, choices)
     table = _read_for(saved, file, on_bad_row=on_bad_row, sheet=sheet)
+    if isinstance(saved.task, GenerationTask):
+        return write_table(saved, table, choices, console, on_bad_row=on_bad_row)
     return with_progress(predict_table(saved, table), len(table), console)
 
 
@@ -83,8 +103,9 @@ def with_progress(rows: Iterable[dict[str, object]], total: int, console: Consol
 
 def _read_for(saved: SavedModel, file: object, *, on_bad_row: OnBadRow, sheet: str | None) -> Table:
     table = read(file, on_bad_row=on_bad_row, sheet=sheet)
+    optional = optional_columns(saved.task) if isinstance(saved.task, GenerationTask) else ()
     for name in saved.task.columns.text:
-        if name not in table.column_names:
+        if name not in (*table.column_names, *optional):
             raise UserError(
                 f"has no column {name!r}, which this model was trained on",
                 where=table.source,
@@ -111,25 +132,37 @@ def texts_table(saved: SavedModel, texts: Sequence[str | Sequence[str]], source:
     return Table.from_rows([{first: text, **dict.fromkeys(others)} for text in texts], source=source)
 
 
-def predict_texts(run: Path, texts: Sequence[str | Sequence[str]]) -> list[dict[str, object]]:
+def predict_texts(
+    run: Path, texts: Sequence[str | Sequence[str]], choices: WritingChoices = _AS_TRAINED
+) -> list[dict[str, object]]:
     """Predict texts given one by one, or pairs of them.
 
     Raises:
         UserError: The run cannot be used, or it compares two texts and these are single ones.
     """
-    _, saved = open_trained(run)
+    return _predicted(_opened_for(run, choices), texts, choices)
+
+
+def _predicted(
+    saved: SavedModel, texts: Sequence[str | Sequence[str]], choices: WritingChoices
+) -> list[dict[str, object]]:
+    if isinstance(saved.task, GenerationTask):
+        table = typed_table(saved.task, texts, "texts")
+        return list(write_table(saved, table, choices, Console(quiet=True)))
     return list(predict_table(saved, texts_table(saved, texts, "texts")))
 
 
-def predict_typed(run: Path, texts: Sequence[str]) -> list[dict[str, object]]:
+def predict_typed(run: Path, texts: Sequence[str], choices: WritingChoices = _AS_TRAINED) -> list[dict[str, object]]:
     """Predict texts as they were typed: one after the other, or two and two where the model compares two.
 
     Raises:
         UserError: The run cannot be used, or a text is left without a partner.
     """
-    _, saved = open_trained(run)
+    saved = _opened_for(run, choices)
     given: Sequence[str | Sequence[str]] = texts
-    if saved.task.columns.pair:
+    if isinstance(saved.task, GenerationTask):
+        given = grouped(saved.task, texts, f"supertune predict {run}")
+    elif saved.task.columns.pair:
         if len(texts) % 2:
             raise UserError(
                 f"this model compares two texts, and {len(texts)} were given",
@@ -137,26 +170,41 @@ def predict_typed(run: Path, texts: Sequence[str]) -> list[dict[str, object]]:
                 fix=f'supertune predict {run} "first text" "second text"',
             )
         given = list(zip(texts[::2], texts[1::2], strict=True))
-    return list(predict_table(saved, texts_table(saved, given, "texts")))
+    return _predicted(saved, given, choices)
 
 
-def predict_lines(run: Path, texts: Iterable[str]) -> Iterator[dict[str, object]]:
+def predict_lines(
+    run: Path, texts: Iterable[Sequence[str]], choices: WritingChoices = _AS_TRAINED
+) -> Iterator[dict[str, object]]:
     """Predict texts as they come.
+
+    Args:
+        run: The run directory.
+        texts: Those that came together, as often as some come; nothing waits for others.
+        choices: How to write, where that is what the model does.
 
     Raises:
         UserError: The run cannot be used.
     """
-    _, saved = open_trained(run)
-    coming, total = iter(texts), 0
-    while batch := list(islice(coming, _BATCH)):
-        for row in predict_table(saved, texts_table(saved, batch, "standard input")):
+    saved = _opened_for(run, choices)
+    if isinstance(saved.task, GenerationTask):
+        return write_lines(saved, texts, choices)
+    return _lines(saved, texts)
+
+
+def _lines(saved: SavedModel, texts: Iterable[Sequence[str]]) -> Iterator[dict[str, object]]:
+    total = 0
+    for piece in texts:
+        for row in predict_table(saved, texts_table(saved, piece, "standard input")):
             row["row"] = total
             total += 1
             yield row
 
 
 def readable(row: dict[str, object]) -> str:
-    """A prediction for people: label, how sure, and the beginning of the text."""
+    """A prediction for people: label, how sure, and the beginning of the text; of what was written all of it."""
+    if isinstance(row["prediction"], str) and "ended" in row:
+        return harmless(row["prediction"])
     scores = row.get("scores")
     # The scores of a rating are what it was before it was rounded.
     shares = isinstance(scores, dict) and len(scores) > 1 and not isinstance(row["prediction"], dict | list)
@@ -180,11 +228,21 @@ def evaluate_file(
     data: object,
     *,
     out: Path | None,
+    generate: Generate = None,
     on_bad_row: OnBadRow = "refuse",
     sheet: str | None = None,
     console: Console,
 ) -> dict[str, Any]:
     """Score the run's model on the labelled rows of ``data``; rows without a label are predicted, not scored.
+
+    Args:
+        run: The run directory.
+        data: Rows as `supertune.read` takes them.
+        out: JSONL file for the predictions.
+        generate: Of models that write: rows to write answers to.
+        on_bad_row: What becomes of malformed rows.
+        sheet: Of a spreadsheet.
+        console: Where to show progress and scores.
 
     Returns:
         ``{"run", "status", "metrics": {"test": …}}`` as ``evaluate --json`` prints it.
@@ -202,6 +260,12 @@ def evaluate_file(
                 where=table.source,
                 fix="supertune predict needs no labels; or rename the label column",
             )
+    if isinstance(saved.task, GenerationTask):
+        return _evaluated_writing(store, saved, table, generate, out, console)
+    if generate is not None:
+        raise UserError(
+            f"this model was trained for {saved.task.name} and writes nothing", where="generate", fix="leave it out"
+        )
     if isinstance(saved.task, RerankTask):
         table = own_candidates(saved.task, table)
     with console.progress("tokenising", len(table)) as bar:
@@ -216,12 +280,30 @@ def evaluate_file(
     scores = measure(outcome, metrics_for(saved.task.answers)).scores
     show_scores(console, scores, saved.task.headline)
     if out is not None:
-        predictions = saved.task.decode(outputs, features)
-        rows = zip(table.rows(), table.row_ids, predictions, strict=True)
-        write_jsonl(out, (prediction_row(row, int(number), prediction) for row, number, prediction in rows))
-        console.say(f"{len(table):,} predictions written to {out}")
+        _write_predictions(out, table, saved.task.decode(outputs, features), console)
+    return _summary(store, scores)
+
+
+def _evaluated_writing(
+    store: RunStore, saved: SavedModel, table: Table, generate: Generate, out: Path | None, console: Console
+) -> dict[str, Any]:
+    config = load_config(store.path / "config.yaml")
+    found = evaluate_written(saved, table, config, generate, console)
+    show_scores(console, found.scores, saved.task.headline)
+    if out is not None:
+        _write_predictions(out, found.table, found.predictions, console)
+    return {**_summary(store, found.scores), "answered": found.answered, "written": found.written}
+
+
+def _write_predictions(out: Path, table: Table, predictions: Sequence[Prediction], console: Console) -> None:
+    rows = zip(table.rows(), table.row_ids, predictions, strict=True)
+    write_jsonl(out, (prediction_row(row, int(number), prediction) for row, number, prediction in rows))
+    console.say(f"{len(table):,} predictions written to {out}")
+
+
+def _summary(store: RunStore, scores: Mapping[str, Score]) -> dict[str, Any]:
     metrics = {"test": {name: value.as_dict() for name, value in scores.items()}}
-    return {"run": str(run), "status": store.status, "metrics": metrics}
+    return {"run": str(store.path), "status": store.status, "metrics": metrics}
 
 
 def show_scores(console: Console, scores: Mapping[str, Score], names: Sequence[str]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from supertune.console import Console
 from supertune.contracts import Score
+from supertune.recipes.evaluate_written import Generate
 from supertune.recipes.predict import evaluate_file, predict_file, predict_texts
-from supertune.recipes.saved import open_saved
+from supertune.recipes.saved import SavedModel, open_saved
+from supertune.recipes.talk import answer_to
+from supertune.recipes.writing_choices import WritingChoices, WritingOptions
 from supertune.runs import RunStore, open_run
 
 if TYPE_CHECKING:
@@ -66,27 +70,63 @@ class Run:
         }
         return {"run": str(self.path), "status": self.status, "metrics": metrics}
 
-    def predict(self, data: str | Sequence[str] | object) -> list[dict[str, object]]:
+    def predict(self, data: str | Sequence[str] | object, **writing: Unpack[WritingOptions]) -> list[dict[str, object]]:
         """What the model says about texts, or about every row of a file, DataFrame or list of dicts.
 
         Args:
             data: A list of texts, or of pairs of texts where the model compares two, or rows as `supertune.read` takes
                 them (a single string is a file's path).
+            writing: Of models that write: ``max_new_tokens``, ``temperature`` and others of `WritingChoices`.
 
         Raises:
             UserError: The rows lack a text column of the model, or a file of the run is damaged.
         """
+        choices = WritingChoices(**writing)
         if isinstance(data, Sequence) and not isinstance(data, str) and all(map(_is_text, data)):
-            return predict_texts(self.path, data)
-        return list(predict_file(self.path, data, console=Console(quiet=True)))
+            return predict_texts(self.path, data, choices)
+        return list(predict_file(self.path, data, choices=choices, console=Console(quiet=True)))
 
-    def evaluate(self, data: object) -> dict[str, Any]:
+    def chat(
+        self, messages: str | Sequence[Mapping[str, Any]], *, tools: object = None, **writing: Unpack[WritingOptions]
+    ) -> str:
+        """What the model answers to messages, or to a text as it was trained to be asked.
+
+        Args:
+            messages: As OpenAI's API takes them; the last one is answered. Or what ``supertune chat`` would be told.
+            tools: Functions that may be called.
+            writing: ``max_new_tokens``, ``temperature`` and others of `WritingChoices`.
+
+        Example:
+            >>> run.chat([{"role": "user", "content": "Where is my parcel?"}])
+
+        Raises:
+            UserError: The model writes nothing, or the messages cannot be used.
+        """
+        answer = "".join(self.stream(messages, tools=tools, **writing))
+        # Behind a text that is gone on with, white space is a part of it.
+        return answer if self._writer.task.name == "text" else answer.strip()
+
+    def stream(
+        self, messages: str | Sequence[Mapping[str, Any]], *, tools: object = None, **writing: Unpack[WritingOptions]
+    ) -> Iterator[str]:
+        """The same in pieces, as it is written. The model stays open for the next time."""
+        return answer_to(self._writer, messages, WritingChoices(**writing), tools)
+
+    @cached_property
+    def _writer(self) -> SavedModel:
+        return open_saved(self._store.require("model"))
+
+    def evaluate(self, data: object, *, generate: Generate = None) -> dict[str, Any]:
         """Score the model on labelled rows; the shape of ``evaluate --json``.
+
+        Args:
+            data: Rows as `supertune.read` takes them.
+            generate: Of models that write: rows to write answers to, or ``"all"``; None: as many as in training.
 
         Raises:
             UserError: The rows cannot be used, or hold labels the model does not know.
         """
-        return evaluate_file(self.path, data, out=None, console=Console(quiet=True))
+        return evaluate_file(self.path, data, out=None, generate=generate, console=Console(quiet=True))
 
     def model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The model, in 32 bits and evaluation mode, and its tokenizer.

@@ -80,6 +80,7 @@ __all__ = [
     "UNLABELLED",
     "USUAL_CANDIDATES",
     "WAYS_ROUND",
+    "ChatTask",
     "ChatTemplate",
     "ClassificationTask",
     "ConversationEncoder",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from supertune.config import TrainConfig
 from supertune.console import Console
 from supertune.contracts import Features, Grid, IntervalChart, Outcome, Paragraph, Score, Section, Task
-from supertune.data import Table
+from supertune.data import Table, conversations_in
 from supertune.errors import UserError
 from supertune.evaluate import SideBySide, row_scores, side_by_side, verdict_on_texts
 from supertune.recipes.kinds.kind import Described
 from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.results import baseline_name, beside_baselines, without_leaked
 from supertune.recipes.row_counts import counts_of
+from supertune.recipes.typed import typed_fields, typed_table
 from supertune.tasks import GenerationTask
 from supertune.train import TokenRule, linear_cross_entropy, squared_difference
 
@@ -201,13 +203,14 @@ def _shown(task: Task, scores: Any) -> list[str]:
 
 
 def _usage(task: GenerationTask) -> str:
-    """Lines that ask ``model`` about the first of ``texts``."""
+    """Lines that ask ``model`` about the first of ``texts``, or the first ones, as it was trained to be asked."""
     most = task.settings.max_new_tokens
-    if task.written_metric is None:
+    if task.columns.layout is not None and task.columns.layout.format == "text":
         asked = 'batch = tokenizer(texts[0], return_tensors="pt")'
     else:
-        asked = """\
-messages = [{"role": "user", "content": texts[0]}]
+        asked = f"""\
+messages = [
+{_messages(task)}]
 batch = tokenizer.apply_chat_template(
     messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
 )"""
@@ -219,3 +222,17 @@ with torch.no_grad():
     ids = model.generate(**batch, max_new_tokens={most}, do_sample=False, eos_token_id=stops)
 print(tokenizer.decode({written}, skip_special_tokens=True))
 """
+
+
+def _messages(task: GenerationTask) -> str:
+    """The messages that typed texts become, as lines of Python."""
+    places = [f"<text {number}>" for number in range(1, len(typed_fields(task)) + 1)]
+    (conversation,) = conversations_in(typed_table(task, [places], "the card"), task.columns)
+    lines = []
+    for message in conversation.messages:
+        content = json.dumps(message.content, ensure_ascii=False)
+        for number, place in enumerate(places):
+            content = "texts[0]" if message.content == place else content
+            content += f'.replace("{place}", texts[{number}])' if place in content else ""
+        lines.append(f'    {{"role": "{message.role}", "content": {content}}},\n')
+    return "".join(lines)

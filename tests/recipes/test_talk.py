@@ -1,0 +1,194 @@
+"""A conversation: what was said is known; answers come as they are written, and can be stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from test_predict_written import by_transformers, command
+
+import supertune
+from supertune.errors import UserError
+from supertune.recipes.talk import Talk, open_writer
+from supertune.recipes.writing_choices import WritingChoices
+
+Writers = Callable[[str], Path]
+PLAIN = WritingChoices()
+OWNED = """
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from supertune.cli import main
+main()
+"""
+"""The command, to whom the terminal belongs: Ctrl-C goes there."""
+
+
+def talk_with(run: Path, choices: WritingChoices = PLAIN, told: list[str] | None = None) -> Talk:
+    return Talk(open_writer(str(run)).saved, choices, (told if told is not None else []).append)
+
+
+def said(talk: Talk, *typed: str) -> str:
+    return "".join(talk.say(*typed))
+
+
+def test_what_was_said_is_written_by_the_template_of_the_training(chat_writer: Path) -> None:
+    talk = talk_with(chat_writer, WritingChoices(system="be kind", max_new_tokens=6))
+    messages = [{"role": "system", "content": "be kind"}]
+    for typed in ("bad cat", "tea", "rain film 好"):
+        messages.append({"role": "user", "content": typed})
+        expected = by_transformers(chat_writer / "model", messages, max_new_tokens=6)
+        assert said(talk, typed).strip() == expected
+        messages.append({"role": "assistant", "content": expected})
+    assert talk.messages() == messages
+    assert talk.rows() == [{"messages": messages}]
+    assert supertune.load_run(chat_writer).chat(messages[:-1], max_new_tokens=6) == messages[-1]["content"]
+
+
+def test_turns_are_taken_back_and_forgotten(chat_writer: Path) -> None:
+    talk = talk_with(chat_writer)
+    assert talk.undo() is None
+    first = said(talk, "bad cat")
+    said(talk, "tea")
+    taken = talk.undo()
+    assert taken is not None
+    assert taken.typed == ("tea",)
+    assert [turn.answer.content for turn in talk.turns] == [first]
+    talk.reset()
+    assert said(talk, "bad cat") == first
+    with pytest.raises(UserError, match="means nothing"):
+        talk.change(WritingChoices(temperature=-1.0))
+    assert talk.choices == PLAIN
+
+
+def test_an_answer_that_is_stopped_is_kept_as_far_as_it_came(chat_writer: Path) -> None:
+    talk = talk_with(chat_writer)
+    with contextlib.closing(talk.say("bad cat")) as pieces:
+        first = next(pieces)
+    assert [(turn.answer.content, turn.ended) for turn in talk.turns] == [(first, "interrupted")]
+    assert said(talk, "tea")
+
+
+def test_the_oldest_turns_are_left_out_when_the_window_is_full_and_that_is_told(chat_writer: Path) -> None:
+    told: list[str] = []
+    talk = talk_with(chat_writer, WritingChoices(max_new_tokens=440), told)
+    for _ in range(4):
+        said(talk, "bad cat film tea rain dog")
+    assert "the first turn is left out" in told[0]
+    assert len(talk.turns) == 4
+    assert len(talk.turns[-1].answer.content) > 0
+    with pytest.raises(UserError, match="is most that leaves room"):
+        said(talk, "bad cat " * 200)
+    assert len(talk.turns) == 4
+
+
+def test_tasks_with_words_of_their_own_are_asked_turn_by_turn(brief_writers: Writers) -> None:
+    talk = talk_with(brief_writers("translation"), WritingChoices(max_new_tokens=4))
+    assert not talk.together
+    first = said(talk, "good film")
+    said(talk, "bad cat")
+    assert said(talk, "good film") == first
+    assert len(talk.rows()) == 3
+    asked = talk.rows()[0]["messages"][0]["content"]
+    assert asked == "Translate the following text into Chinese.\n\ngood film"
+    assert talk_with(brief_writers("generative-qa")).fields == ("question", "context")
+    assert talk_with(brief_writers("text")).plain
+
+
+def test_through_a_pipe_every_line_is_a_turn_and_only_answers_come_out(chat_writer: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (chat_writer.parent / "learned.jsonl").read_text().splitlines()[:1]]
+    asked, answer = (message["content"] for message in rows[0]["messages"])
+    lines = [asked, "", "/reset", '"""', asked, '"""', f"/save {tmp_path / 'talk.jsonl'}", "/exit", "never"]
+    done = command("chat", chat_writer, stdin="\n".join(lines))
+    assert done.stdout == f"{answer}\n{answer}\n"
+    assert "what was said is forgotten" in done.stderr
+    assert [json.loads(line) for line in (tmp_path / "talk.jsonl").read_text().splitlines()] == rows
+    done = command("chat", chat_writer, "--json", stdin=f"{asked}\n")
+    found = json.loads(done.stdout)
+    assert found["messages"] == rows[0]["messages"]
+    assert found["ended"] == ["stop"]
+    done = command("chat", chat_writer, stdin=f"{asked}\n/nothing\n", code=2)
+    assert done.stdout == f"{answer}\n"
+    assert "line 2: there is no command /nothing" in done.stderr
+    assert "has no end" in command("chat", chat_writer, stdin='"""\nbad', code=2).stderr
+
+
+def test_what_cannot_be_talked_with_is_refused(tmp_path: Path, tiny_encoder: Path, brief_writers: Writers) -> None:
+    assert "there is no such run" in command("chat", tmp_path / "none", stdin="a\n", code=2).stderr
+    assert "weights of the model are missing" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
+    done = command("chat", brief_writers("generative-qa"), stdin="good film?\n", code=2)
+    assert "what was typed has no context" in done.stderr
+    done = command("chat", brief_writers("text"), "--system", "be kind", stdin="a\n", code=2)
+    assert "nobody is told anything" in done.stderr
+
+
+class Terminal:
+    """A person at a terminal who talks with a model."""
+
+    def __init__(self, *arguments: object) -> None:
+        self._own, theirs = pty.openpty()
+        line = [sys.executable, "-c", OWNED, "chat", *map(str, arguments)]
+        surroundings = {**os.environ, "TERM": "dumb"}
+        self.process = subprocess.Popen(
+            line, stdin=theirs, stdout=theirs, stderr=theirs, env=surroundings, start_new_session=True
+        )
+        os.close(theirs)
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._own, text.encode())
+
+    def wait_for(self, text: str, seconds: float = 90) -> str:
+        """What is shown up to this text, and nothing of it again."""
+        ending = time.monotonic() + seconds
+        while text not in self.shown:
+            assert time.monotonic() < ending, self.shown
+            if select.select([self._own], [], [], 0.2)[0]:
+                self.shown += os.read(self._own, 4096).decode("utf-8", "replace")
+        before, _, self.shown = self.shown.partition(text)
+        return before
+
+    def more(self, seconds: float = 90) -> str:
+        """Whatever is shown next."""
+        assert select.select([self._own], [], [], seconds)[0]
+        found = os.read(self._own, 4096).decode("utf-8", "replace")
+        self.shown += found
+        return found
+
+
+@pytest.fixture
+def endless(tiny_decoder: Path) -> Iterator[Terminal]:
+    """A model that nobody has trained, which goes on and on."""
+    terminal = Terminal(tiny_decoder, "--max-new-tokens", 450, "--temperature", 5)
+    yield terminal
+    terminal.process.kill()
+    terminal.process.wait()
+
+
+def test_in_a_terminal_answers_stream_and_ctrl_c_stops_one_of_them(endless: Terminal) -> None:
+    endless.wait_for("has not been trained here")
+    endless.wait_for("> ")
+    endless.type("tea\n")
+    endless.wait_for("tea\r\n")
+    endless.more()
+    endless.type("\x03")
+    endless.wait_for("(stopped; what was written is kept)")
+    endless.wait_for("> ")
+    endless.type("\x03")
+    endless.wait_for("(Ctrl-D or /exit ends)")
+    endless.type("/nothing\n")
+    endless.wait_for("there is no command /nothing")
+    endless.type("/help\n")
+    endless.wait_for("/retry")
+    endless.type("/undo\n")
+    endless.wait_for("taken back: tea")
+    endless.type("\x04")
+    assert endless.process.wait(60) == 0
