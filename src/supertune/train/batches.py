@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,18 @@ _BUCKET = 50
 """Batches per bucket: enough that rows of a bucket differ little in length, few enough that order stays random."""
 
 
+def token_type(column: NDArray[Any]) -> Any:
+    """int64 for whole numbers, of which each token has one, as torch looks things up by; else the column's own type:
+    several are bits of what NumPy has no type for."""
+    return np.int64 if column.ndim == 1 and np.issubdtype(column.dtype, np.integer) else column.dtype
+
+
 def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> dict[str, torch.Tensor]:
     """The named items as one batch: token columns padded on the right to the longest, plus ``attention_mask``.
 
     Returns:
-        Token columns (items, longest, …) padded with zeros where nothing else is said, whole numbers as int64,
-        others in their own type, ``attention_mask`` int64 (items, longest), targets (items, …).
+        Token columns (items, longest, …) padded with zeros where nothing else is said, in their `token_type`,
+        ``attention_mask`` int64 (items, longest), targets (items, …).
     """
     import torch
 
@@ -34,7 +40,7 @@ def collate(features: Features, items: IntArray, padding: Mapping[str, int]) -> 
     mask = positions < lengths[:, None]
     batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
     for name, flat in features.tokens.items():
-        kind = np.int64 if np.issubdtype(flat.dtype, np.integer) else flat.dtype
+        kind = token_type(flat)
         padded = np.full((*mask.shape, *flat.shape[1:]), padding.get(name, 0), kind)
         padded[mask] = flat[(starts[:, None] + positions)[mask]]
         batch[name] = torch.from_numpy(padded)
