@@ -27,6 +27,7 @@ from supertune.contracts.results import (
     worst,
 )
 from supertune.contracts.rows import (
+    SEAMS,
     Columns,
     Features,
     FloatArray,
@@ -52,6 +53,7 @@ from supertune.contracts.work import (
 
 __all__ = [
     "FORMATS",
+    "SEAMS",
     "SEVERITIES",
     "Columns",
     "Consumer",

@@ -20,8 +20,10 @@ _BUCKET = 50
 
 
 def token_type(column: NDArray[Any]) -> Any:
-    """int64 for whole numbers, of which each token has one, as torch looks things up by; else the column's own type:
-    several are bits of what NumPy has no type for."""
+    """int64 for whole numbers, one for each token, as torch looks things up by; else the column's own type.
+
+    Several for each token are the bits of what NumPy has no type for.
+    """
     return np.int64 if column.ndim == 1 and np.issubdtype(column.dtype, np.integer) else column.dtype
 
 
