@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "supertune_packed_"
 _KNOWN_LAYERS = frozenset({"full_attention", "sliding_attention"})
-_PADS = 1.25
+_PADS = 1.1
 """How many times its tokens a batch must be padded to before packing pays: see docs/training.md."""
 
 
