@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,14 @@ from hypothesis import strategies as st
 
 from supertune.strategies import build_strategy
 from supertune.tasks.before_head import before_head
-from supertune.train import StepMemory, checkpoint_activations, set_attention, use_fast_dropout
+from supertune.tasks.likelihoods import summed_loss
+from supertune.train import (
+    StepMemory,
+    checkpoint_activations,
+    linear_cross_entropy,
+    set_attention,
+    use_fast_dropout,
+)
 
 DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Gemma3Text": ("Gemma3ForCausalLM", {"head_dim": 128, "num_key_value_heads": 1, "hidden_size": 320}),
@@ -102,3 +112,39 @@ def test_what_stands_whatever_the_batch() -> None:
     assert 4 * 10**8 < few.standing() < 5 * 10**8
     assert every.standing() == 16 * 10**8
     assert StepMemory(LLAMA, width=4, writes=True).standing() == 128 << 20
+
+
+def _peak(more: str) -> int:
+    """Bytes of the line of /proc/self/status that begins so."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(more))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a peak that can be begun anew")
+def test_a_step_takes_what_was_estimated_and_no_logits() -> None:
+    """200 MB of logits, several times over, would be those of 50,000 tokens; what layers keep is half of that."""
+    changes = {"vocab_size": 50_000, "hidden_size": 256, "intermediate_size": 688, "num_hidden_layers": 4}
+    config = transformers.LlamaConfig(**COMMON | changes)
+    model = build_strategy("lora", {}).prepare(transformers.LlamaForCausalLM(config)).train()
+    ids = torch.randint(3, 50_000, (4, 256))
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "weights": torch.ones(ids.shape)}
+    memory = StepMemory(config, width=4, scores=False)
+
+    def step(rows: int) -> None:
+        part = {name: value[:rows] for name, value in batch.items()}
+        value, _ = summed_loss(model, part, lambda hidden, head, to, by, _: linear_cross_entropy(hidden, head, to, by))
+        value.backward()  # type: ignore[no-untyped-call]
+
+    step(1)
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        pytest.skip("the peak cannot be begun anew here")
+    before = _peak("VmRSS")
+    step(4)
+    taken = _peak("VmHWM") - before
+    estimated = memory.activations(4, 256)
+    assert 100e6 < estimated < 130e6
+    # Some of it was there already, left by the first step; what the way back needs for a moment comes on top.
+    assert 0.4 * estimated < taken < 2 * estimated
