@@ -254,6 +254,7 @@ def ours(options: argparse.Namespace, source: Path) -> dict[str, Any]:
         if event.event != "step":
             continue
         losses.append(event.values["loss"])
+        print(f"    {options.child}, step {event.step}: {losses[-1]:.5f}", file=sys.stderr, flush=True)
         tokens += event.values["tokens"]
         if event.step == WARM_UP_STEPS:
             since, worked, tokens = time.perf_counter(), time.process_time(), 0
@@ -315,7 +316,8 @@ def theirs(options: argparse.Namespace) -> dict[str, Any]:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
             if logs and "loss" in logs:
-                clock["losses"].append(logs["loss"])
+                clock["losses"].append(float(logs["loss"]))
+                print(f"    {name}, step {state.global_step}: {float(logs['loss']):.5f}", file=sys.stderr, flush=True)
 
     class Trainer(SFTTrainer):  # type: ignore[misc]
         def _get_train_sampler(self, *more: Any) -> Any:
