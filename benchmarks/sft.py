@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--child", choices=["prepare", *OURS, *THEIRS], help=argparse.SUPPRESS)
     options = parser.parse_args()
     source = Path(os.environ.get("SUPERTUNE_DATA", "")) / "alpaca/alpaca_en_demo.json"
-    if not source.is_file():
+    if not options.table and not source.is_file():
         print("skipped: set SUPERTUNE_DATA to the folder with alpaca/alpaca_en_demo.json")
         return 0
     if options.child:
