@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test test-slow lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head
+.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -86,6 +86,11 @@ bench-head: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/output_head.py
 	$(BIN)/python benchmarks/output_head.py --learns
 	$(BIN)/python benchmarks/output_head.py --memory --tokens 512
+
+# TRL is here to be compared with, and nothing needs it. Goes on where it was.
+bench-sft: $(VENV)/installed-dev
+	$(INSTALL) trl==1.16.0
+	$(BIN)/python benchmarks/sft.py
 
 # SetFit is here to be compared with, and nothing needs it.
 bench-few-shot: $(VENV)/installed-dev

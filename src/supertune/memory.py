@@ -37,9 +37,12 @@ def available_bytes(device: torch.device) -> int | None:
 
 def _granted() -> int | None:
     """What a container's limit leaves; None without one."""
+    group = Path("/sys/fs/cgroup")
     try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
-    except OSError:
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        told = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+    except (OSError, ValueError):
         return None
-    return int(limit) - int(used) if limit.isdigit() else None
+    # Files that were read lately count as used, and are given up when memory is wanted.
+    return int(limit) - used + int(told.get("inactive_file", 0)) if limit.isdigit() else None

@@ -175,6 +175,16 @@ class TrainConfig(Section):
     accumulate: Annotated[int, Field(ge=1, le=65536)] = Field(
         1, description="pieces that each batch is cut into to save memory; the result is the same"
     )
+    packing: bool | Literal["auto"] = Field(
+        "auto",
+        description="what is written: the texts of a step stand behind each other in one row, and nothing is computed "
+        "for padding; the result is the same; auto: where much would be padded",
+    )
+    checkpoint_activations: bool | Literal["auto"] = Field(
+        "auto",
+        description="compute layers a second time on the way back instead of keeping what they gave out; the result is "
+        "the same; auto: where a single text would not fit into memory",
+    )
     loss: Literal[
         "auto",
         "cross_entropy",
@@ -246,6 +256,9 @@ class TrainConfig(Section):
     adversarial_steps: Annotated[int, Field(ge=1, le=100)] = Field(3, description="freelb: steps")
     mixout: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="chance of each weight to be as pre-trained in a step"
+    )
+    neftune: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="noise on the word embeddings while training, usual 5 to 15; 0: none"
     )
     averaging: Literal["none", "ema", "uniform"] = Field(
         "none", description="use an average of the weights over the steps instead of the last ones"

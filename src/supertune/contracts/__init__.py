@@ -28,6 +28,7 @@ from supertune.contracts.results import (
     worst,
 )
 from supertune.contracts.rows import (
+    SEAMS,
     Columns,
     Features,
     FloatArray,
@@ -53,6 +54,7 @@ from supertune.contracts.work import (
 
 __all__ = [
     "FORMATS",
+    "SEAMS",
     "SEVERITIES",
     "Columns",
     "Consumer",

@@ -160,7 +160,24 @@ class Features:
 
 _MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "decoder_input_ids")
 
+SEAMS = "seams"
+"""Where the items of a packed batch begin, and where the last one ends; see `supertune.train.pack`."""
 
-def model_inputs(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What of a batch a model is called with, as far as it is there."""
-    return {name: batch[name] for name in _MODEL_INPUTS if name in batch}
+
+def model_inputs(batch: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """What of a batch a model is called with, as far as it is there.
+
+    Of a packed batch that is what kernels for texts of different lengths are told, and no mask: there is no padding.
+    """
+    if SEAMS not in batch:
+        return {name: batch[name] for name in _MODEL_INPUTS if name in batch}
+    seams, positions = batch[SEAMS], batch["position_ids"]
+    longest = int(positions.max()) + 1
+    lengths = {"max_length_q": longest, "max_length_k": longest}
+    return {
+        "input_ids": batch["input_ids"],
+        "position_ids": positions,
+        "cu_seq_lens_q": seams,
+        "cu_seq_lens_k": seams,
+        **lengths,
+    }

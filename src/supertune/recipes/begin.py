@@ -15,6 +15,7 @@ from supertune.models import begin_output, load_with_head, override_dropout
 from supertune.recipes.head import fit_head
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
+from supertune.recipes.packing import begin_checkpointing, begin_packing
 from supertune.recipes.start import Start
 from supertune.tasks import GenerationTask, RetrievalTask
 from supertune.train import (
@@ -37,6 +38,7 @@ from supertune.train import (
     freelb,
     hidden_matrices,
     mixout,
+    neftune,
     plain_descent,
     pretrained_weights,
     r_drop,
@@ -148,6 +150,10 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     frozen_layers = _still(start, model)
     use_fast_dropout(model)
     set_attention(model, settings.attention)
+    if settings.packing is True:
+        begin_packing(start, task, model, features["train"])
+    if settings.checkpoint_activations is True:
+        begin_checkpointing(start, model)
     padding = int(start.tokenizer.pad_token_id or 0)
     vocabulary = None
     if settings.embeddings == "rows" and model.get_input_embeddings().weight.requires_grad:
@@ -160,6 +166,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         accumulate=settings.accumulate,
         seed=settings.seed,
         padding={"input_ids": vocabulary.padding if vocabulary is not None else padding},
+        packed=settings.packing is True,
     )
     steps = plan.steps(features["train"])
     if isinstance(task, RetrievalTask):
@@ -202,7 +209,7 @@ def _still(start: Start, model: PreTrainedModel) -> FrozenLayers | None:
     for name in (*prefix.beside, *prefix.layers):
         override_dropout(model.get_submodule(name), 0.0)
     train = start.config.train
-    if train.frozen_layers == "compute" or train.adversarial != "none":
+    if train.frozen_layers == "compute" or train.adversarial != "none" or train.neftune:
         # Where embeddings are moved, what comes after them changes at every pass.
         return None
     return FrozenLayers([model.get_submodule(name) for name in prefix.layers])
@@ -264,13 +271,18 @@ def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenL
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
     train = start.config.train
     if isinstance(task, RetrievalTask):
-        return Coupled(task.forward if frozen is None else frozen.recalling(task.forward), task.criterion)
+        answers = task.forward if frozen is None else frozen.recalling(task.forward)
+        return Coupled(neftune(answers, train.neftune), task.criterion)
     similar = _by_similarity(start)
     loss: Objective = task.loss if similar is None else by_similarity(similar.similarity, similar.temperature)
     objective: Objective = loss if frozen is None else frozen.recalling(loss)
     if train.r_drop:
         forward = task.forward if frozen is None else frozen.recalling(task.forward)
-        objective = r_drop(forward, task.criterion, train.r_drop, kind_of(task).divergence())
+        # Two passes of the same rows with noise of their own, as with dropout.
+        noisy = neftune(forward, train.neftune)
+        objective = r_drop(noisy, task.criterion, train.r_drop, kind_of(task).divergence())
+    else:
+        objective = neftune(objective, train.neftune)
     return mixout(objective, pretrained_weights(model), train.mixout) if train.mixout else objective
 
 

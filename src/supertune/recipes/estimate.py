@@ -134,7 +134,8 @@ def measure_cost(start: Start, task: Task, features: Features, rows: int) -> Cos
     training = begin(start, task, {"train": features})
     features, plan = training.features["train"], training.plan
     order = plan.order(features, 0)
-    costs = np.array([padded_tokens(features, items) for items in order])
+    lengths = features.lengths
+    costs = np.array([int(lengths[items].sum()) if plan.packed else padded_tokens(features, items) for items in order])
     chosen = [int(costs.argmax()), *np.linspace(0, len(order) - 1, _PROBED_BATCHES).astype(int).tolist()]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         batches, once = _recalled(training, task, [order[index] for index in chosen], Path(folder))

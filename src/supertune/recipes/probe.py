@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from supertune.config import WRITING
 from supertune.console import Console
 from supertune.contracts import Features, IntArray, ReadsLabels, Task
 from supertune.memory import available_bytes
-from supertune.models import load_configuration
+from supertune.models import count_parameters, load_configuration
 from supertune.recipes.begin import Training, begin
+from supertune.recipes.packing import CannotPackError, may_checkpoint
 from supertune.recipes.settings import default_rate
 from supertune.recipes.start import Start
-from supertune.train import collate, measure_attention, pieces_that_fit, range_test
+from supertune.tasks import GenerationTask
+from supertune.train import Batching, StepMemory, collate, epoch_order, measure_attention, pays, range_test
 
 if TYPE_CHECKING:
     import torch
@@ -37,16 +40,42 @@ def probe(start: Start, task: Task, features: Mapping[str, Features], console: C
     train = start.config.train
     values: dict[str, object] = {}
     if isinstance(start.strategy, ReadsLabels):
-        return _with(start, {"train.attention": "sdpa"})
+        return _with(start, {"train.attention": "sdpa", "train.packing": False, "train.checkpoint_activations": False})
     if train.attention == "auto" or train.learning_rate == "find":
         values = _tried(start, task, features["train"], console)
         # A model and what hangs on it hold each other: without this it would stay beside the one that is trained.
         gc.collect()
-    pieces = _pieces(start, load_configuration(start.source), features["train"])
+    if train.packing == "auto":
+        values["train.packing"] = _packs(_with(start, values), task, features["train"], console)
+        gc.collect()
+    pieces, again = _fitting(_with(start, values), load_configuration(start.source), features["train"])
+    if train.checkpoint_activations == "auto":
+        values["train.checkpoint_activations"] = again
+        if again:
+            console.warn("a single text may not fit into memory: layers are computed again instead of kept")
     if pieces > train.accumulate:
         console.warn(f"a step of {train.batch_size} rows may not fit into memory: it is computed in {pieces} pieces")
         values["train.accumulate"] = pieces
     return _with(start, values)
+
+
+def _packs(start: Start, task: Task, features: Features, console: Console) -> bool:
+    """Whether the texts of a step stand in one row: where that pays, and the model can."""
+    train = start.config.train
+    if not isinstance(task, GenerationTask) or start.strategy.extra_tokens or train.adversarial != "none":
+        return False
+    if not pays(features, epoch_order(features, Batching(train.batch_size, train.batch_tokens), train.seed, 0)):
+        return False
+    settled: dict[str, object] = {"train.packing": True}
+    if train.learning_rate == "find":
+        settled["train.learning_rate"] = default_rate(start.strategy, train.optimizer)
+    try:
+        begin(_with(start, settled), task, {"train": features})
+    except CannotPackError as error:
+        console.warn(f"{error.what}: they are padded")
+        return False
+    console.say("  texts are packed: padded they would be much longer")
+    return True
 
 
 def _tried(start: Start, task: Task, features: Features, console: Console) -> dict[str, object]:
@@ -113,7 +142,7 @@ def _rate(training: Training, console: Console) -> float | None:
         def step(rate: float) -> float:
             nonlocal done
             items = next(steps)
-            loss, count = training.learner.gradients([collate(features, items, training.plan.padding)])
+            loss, count = training.learner.gradients([training.plan.batch(features, items)])
             training.learner.update(count, rate / peak)
             done += 1
             mean = loss / max(count, 1)
@@ -129,13 +158,22 @@ def _rate(training: Training, console: Console) -> float | None:
     return float(f"{rate:.2g}")
 
 
-def _pieces(start: Start, config: Any, features: Features) -> int:
-    """Pieces into which a step of the longest texts must be cut to fit into memory; 1 where that cannot be known."""
-    free = available_bytes(start.device)
+def _fitting(start: Start, config: Any, features: Features) -> tuple[int, bool]:
+    """Pieces into which a step of the longest texts must be cut to fit, and whether layers must be computed again."""
+    free, train = available_bytes(start.device), start.config.train
     if free is None:
-        return 1
-    train = start.config.train
+        return 1, False
     longest = int(features.lengths.max(initial=1))
     rows = train.batch_size if train.batch_tokens is None else max(1, train.batch_tokens // longest)
-    width = 2 if start.precision == "bf16" else 4
-    return pieces_that_fit(config, min(rows, len(features)), longest, width, free)
+    memory = StepMemory(
+        config,
+        width=2 if start.precision == "bf16" else 4,
+        weights=count_parameters(start.source.folder) or 0,
+        all_learn=start.strategy.name == "full",
+        writes=start.config.task.name in WRITING,
+        scores=train.attention != "sdpa",
+    )
+    again = train.checkpoint_activations
+    if again == "auto":
+        return memory.fitting(min(rows, len(features)), longest, free, again=None if may_checkpoint(config) else False)
+    return memory.fitting(min(rows, len(features)), longest, free, again=again)

@@ -27,6 +27,7 @@ _MEANT_FOR: Mapping[str, Collection[str]] = {
     "task.candidates": ("reranking",),
     **dict.fromkeys((f"task.{name}" for name in ("prompt", "system", "roles")), ("generated",)),
     **dict.fromkeys((f"task.{field.name}" for field in fields(WritingSettings)), ("generated",)),
+    "train.packing": ("generated",),
     "task.teacher": ("ranking",),
     **dict.fromkeys(("task.unit", "task.sentences", "task.characters", "task.blocking"), ("texts",)),
 }
@@ -69,7 +70,7 @@ def check_task(config: Config) -> None:
     kind = TASKS[config.task.name].answers
     for key, kinds in _MEANT_FOR.items():
         section, _, name = key.partition(".")
-        if kind not in kinds and getattr(getattr(config, section), name) not in (None, False):
+        if kind not in kinds and getattr(getattr(config, section), name) not in (None, False, "auto"):
             raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
     if kind in _TWO_TEXTS and config.data.pair is False:
         raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")

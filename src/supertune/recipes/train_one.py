@@ -229,7 +229,7 @@ class _Saved:
     def plan(self) -> dict[str, Any]:
         """What a checkpoint must agree on with the configuration: a position means nothing in another order."""
         plan = asdict(self.training.plan)
-        del plan["accumulate"]
+        del plan["accumulate"], plan["packed"]
         return {**plan, "items": len(self.training.features["train"])}
 
     def state(self) -> TrainingState:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from supertune.contracts import Columns, Task
+from supertune.tasks.before_head import model_of_texts
 from supertune.tasks.candidates import nearest
 from supertune.tasks.chat_template import ChatTemplate, adopt_template, as_dict, headings
 from supertune.tasks.classification import UNLABELLED, ClassificationTask, label_text
@@ -112,6 +113,7 @@ __all__ = [
     "joined",
     "joined_sentences",
     "label_text",
+    "model_of_texts",
     "nearest",
     "padded",
     "pair_tokens",

@@ -113,7 +113,8 @@ def _is_learned(batch: Batch) -> torch.Tensor:
     """Bool (items, tokens): what is to be learned and not padding; the first token of an item is made from nothing."""
     there = (batch["weights"] != 0) & (batch["attention_mask"] != 0)
     there[:, :1] = False
-    return there
+    # Packed items stand one behind the other.
+    return there & (batch["position_ids"] != 0) if "position_ids" in batch else there
 
 
 def _learned(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

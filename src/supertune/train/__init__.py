@@ -1,5 +1,6 @@
 """The engine: batches, losses, optimizers, schedules, precision, and the loop that puts them together."""
 
+from supertune.train.activations import can_checkpoint, checkpoint_activations
 from supertune.train.attention import measure_attention, set_attention
 from supertune.train.batches import Batching, collate, epoch_order, sequential_order
 from supertune.train.checkpoints import (
@@ -39,8 +40,9 @@ from supertune.train.losses import (
     supervised_contrastive,
     token_losses,
 )
-from supertune.train.memory import activation_bytes, pieces_that_fit
+from supertune.train.memory import StepMemory
 from supertune.train.optimizers import OPTIMIZERS, RATE_FACTORS, OptimizerSettings, build_optimizer, hidden_matrices
+from supertune.train.packing import differs, pack, pays, set_packed_attention, why_not
 from supertune.train.precision import Precision, measure_precision
 from supertune.train.randomness import generator, torch_seed
 from supertune.train.range_test import range_test
@@ -51,6 +53,7 @@ from supertune.train.regularisation import (
     fgm,
     freelb,
     mixout,
+    neftune,
     pretrained_weights,
     r_drop,
     squared_difference,
@@ -91,6 +94,7 @@ __all__ = [
     "Precision",
     "Regularisation",
     "Schedule",
+    "StepMemory",
     "TokenRule",
     "TrackedRun",
     "Tracking",
@@ -98,16 +102,18 @@ __all__ = [
     "UsedVocabulary",
     "WeightAverage",
     "Written",
-    "activation_bytes",
     "balanced_weights",
     "build_optimizer",
     "by_similarity",
+    "can_checkpoint",
     "check_trackers",
+    "checkpoint_activations",
     "collate",
     "considerate_threads",
     "consume",
     "cosine_pairs",
     "cross_entropy",
+    "differs",
     "epoch_order",
     "fast_dropout",
     "fgm",
@@ -121,8 +127,10 @@ __all__ = [
     "measure_attention",
     "measure_precision",
     "mixout",
+    "neftune",
     "newest_good",
-    "pieces_that_fit",
+    "pack",
+    "pays",
     "plain_descent",
     "pointing",
     "predict_outputs",
@@ -135,6 +143,7 @@ __all__ = [
     "schedule",
     "sequential_order",
     "set_attention",
+    "set_packed_attention",
     "squared_difference",
     "supervised_contrastive",
     "symmetric_binary_kl",
@@ -145,4 +154,5 @@ __all__ = [
     "unflatten",
     "use_fast_dropout",
     "use_plain_dropout",
+    "why_not",
 ]

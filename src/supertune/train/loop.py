@@ -14,6 +14,7 @@ from supertune.memory import out_of_memory
 from supertune.train.batches import Batching, collate, epoch_order, sequential_order
 from supertune.train.coupled import even_pieces
 from supertune.train.learner import Learner
+from supertune.train.packing import pack
 from supertune.train.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Plan:
         accumulate: Pieces that each step is computed in; the result does not depend on it.
         seed: Decides the order of the items.
         padding: Token column → id to pad with.
+        packed: Whether items stand behind each other in one row instead; the result does not depend on it either.
     """
 
     epochs: int
@@ -37,6 +39,7 @@ class Plan:
     accumulate: int
     seed: int
     padding: Mapping[str, int]
+    packed: bool = False
 
     def once(self) -> Plan:
         """The same with all items as one step of one epoch."""
@@ -45,6 +48,10 @@ class Plan:
     def order(self, features: Features, epoch: int) -> list[IntArray]:
         """The items of each step of an epoch."""
         return epoch_order(features, self.batching, self.seed, epoch)
+
+    def batch(self, features: Features, items: IntArray) -> dict[str, torch.Tensor]:
+        """The named items as tensors."""
+        return pack(features, items) if self.packed else collate(features, items, self.padding)
 
     def steps(self, features: Features) -> int:
         """Optimizer steps of all epochs together; the last, smaller batch of each is a step too."""
@@ -149,7 +156,7 @@ def _gradients(
         lengths = features.lengths[items]
         pieces = even_pieces(items, lengths, count) if learner.coupled else np.array_split(items, count)
         try:
-            batches = (collate(features, piece, plan.padding) for piece in pieces)
+            batches = (plan.batch(features, piece) for piece in pieces)
             return learner.gradients(batches, cached=count > 1)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error) or count == len(items):
