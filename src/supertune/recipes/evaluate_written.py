@@ -11,10 +11,10 @@ from supertune.console import Console
 from supertune.contracts import Features, Outcome, Prediction, Score
 from supertune.data import Table, TokenCache, well_formed
 from supertune.errors import UserError
-from supertune.evaluate import measure, metrics_for
+from supertune.evaluate import measure
 from supertune.generate import Generated
 from supertune.recipes.encode import encode_labelled
-from supertune.recipes.measure_writing import predictions
+from supertune.recipes.measure_writing import metrics_of, predictions
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.saved import SavedModel
 from supertune.recipes.written import Author, asked_rows, written_outcome
@@ -78,10 +78,10 @@ def evaluate_written(
         author = Author(saved.model, saved.tokenizer, task, saved.max_length, config.evaluate.batch_size)
         texts = author.write(conversations, console, f"writing {len(asked):,} answers")
         generated = dict(zip(asked.tolist(), texts, strict=True))
-        scores |= _scored(written_outcome(table, asked, task, texts), config)
+        scores |= _scored(written_outcome(table, asked, task, texts), task, config)
     elif task.written_metric is not None:
         console.say("  nothing is written (--generate 0): scores tell how likely the answers are")
-    scores |= _scored(likely, config)
+    scores |= _scored(likely, task, config)
     told = predictions(table, features, task, likely, generated)
     return EvaluatedWriting(table, scores, told, len(likely), len(generated))
 
@@ -113,5 +113,5 @@ def _encoded(saved: SavedModel, table: Table, console: Console) -> Features:
     return features
 
 
-def _scored(outcome: Outcome, config: Config) -> Mapping[str, Score]:
-    return measure(outcome, metrics_for(outcome.answers), resamples=config.evaluate.resamples).scores
+def _scored(outcome: Outcome, task: GenerationTask, config: Config) -> Mapping[str, Score]:
+    return measure(outcome, metrics_of(task, outcome.answers), resamples=config.evaluate.resamples).scores

@@ -97,7 +97,7 @@ def check_head(model: Any, batch: Batch, losses: TokenLosses, *, where: str) -> 
     with torch.no_grad():
         hidden, following, _ = (part[:_CHECKED] for part in _learned(model, batch))
         ours = losses(hidden, _head(model), following, soft_cap(model))
-        logits = model(**_inputs(model, batch), use_cache=False).logits
+        logits = model(**model_inputs(_inputs(model, batch)), use_cache=False).logits
         told = _before(logits, batch, _is_learned(batch))[:_CHECKED]
         own = torch.nn.functional.cross_entropy(told.float(), following, reduction="none")
     if len(ours) and not float((ours - own).abs().max()) <= _CLOSE:
@@ -125,7 +125,7 @@ def _learned(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torc
 
 
 def _inputs(model: Any, batch: Batch) -> Batch:
-    return parted(model, batch) if WRITTEN in batch else model_inputs(batch)
+    return parted(model, batch) if WRITTEN in batch else batch
 
 
 def _before(values: torch.Tensor, batch: Batch, there: torch.Tensor) -> torch.Tensor:
