@@ -190,5 +190,7 @@ def test_in_a_terminal_answers_stream_and_ctrl_c_stops_one_of_them(endless: Term
     endless.wait_for("/retry")
     endless.type("/undo\n")
     endless.wait_for("taken back: tea")
+    # Ctrl-D is the end where a line is read, and a character like others before.
+    endless.wait_for("> ")
     endless.type("\x04")
     assert endless.process.wait(60) == 0
