@@ -22,7 +22,9 @@ from supertune.evaluate import (
     verdict_on_sets,
     verdict_on_spans,
     verdict_on_summaries,
+    verdict_on_texts,
 )
+from supertune.evaluate.generated.verdict import WORDS as TEXTS
 from supertune.evaluate.numbers.verdict import WORDS as NUMBERS
 from supertune.evaluate.questions.verdict import WORDS as QUESTIONS
 from supertune.evaluate.rankings.verdict import RIVALS
@@ -193,8 +195,8 @@ def test_other_languages_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [CLASSES, NUMBERS, QUESTIONS, RANKINGS, SETS, SPANS, SUMMARIES, *RIVALS.values()],
-    ids=["classes", "numbers", "questions", "rankings", "sets", "spans", "summaries", *RIVALS],
+    [CLASSES, NUMBERS, QUESTIONS, RANKINGS, SETS, SPANS, SUMMARIES, TEXTS, *RIVALS.values()],
+    ids=["classes", "numbers", "questions", "rankings", "sets", "spans", "summaries", "texts", *RIVALS],
 )
 def test_both_languages_have_the_same_phrases_with_the_same_values(words: Words) -> None:
     english, chinese = (words[language] for language in LANGUAGES)
@@ -279,9 +281,35 @@ def on_summaries(value: float, width: float, n: int, difference: Score | None, l
     return verdict_on_summaries({"rouge1": near(value, width, n)}, rivals, difference, language=language, split=split)
 
 
+def on_texts(metric: str) -> Told:
+    def told(value: float, width: float, n: int, difference: Score | None, language: str, split: str) -> str:
+        scores = {name: near(value, width, n) for name in (metric, "exact_match")}
+        scores |= {"bits_per_character": score(1.5, 1.4, 1.6, n), "run_on": near(value / 3, width, n)}
+        scores |= {"empty": near(width, width, n)}
+        rivals = {"untrained": {"bits_per_character": score(2.5, 2.4, 2.6, n)}} if difference else {}
+        lost = {"general_en": score(width, width / 2, 2 * width, n)}
+        return verdict_on_texts(
+            scores, rivals, difference, metric=metric, rival="few_shot", forgotten=lost, language=language, split=split
+        )
+
+    return told
+
+
+def on_plain_texts(value: float, width: float, n: int, difference: Score | None, language: str, split: str) -> str:
+    """Fewer bits are better: what is ahead has less."""
+    less = None if difference is None else score(-difference.value, -difference.high, -difference.low)
+    bits = {"bits_per_character": score(1 + value, 1 + value - width, 1 + value + width, n)}
+    return verdict_on_texts(
+        bits, {"untrained": bits} if less else {}, less, metric="bits_per_character", rival="untrained",
+        language=language, split=split,
+    )  # fmt: skip
+
+
 KINDS: Mapping[str, Told] = {
     "classes": on_classes, "numbers": on_numbers, "sets": on_sets, "spans": on_spans, "answers": on_answers,
     "retrieval": on_rankings("untrained"), "rerank": on_rankings("bm25"), "summaries": on_summaries,
+    "written": on_texts("chrf"), "written summaries": on_texts("rouge1"), "written answers": on_texts("f1_cmrc"),
+    "plain texts": on_plain_texts,
 }  # fmt: skip
 
 CHINESE = "[一-鿿]"

@@ -12,6 +12,7 @@ from supertune.errors import UserError
 from supertune.tasks.loss_spans import Kind, RowProblemError
 from supertune.tasks.rendering import Rendered
 
+_NOT_THERE: Kind = "unanswered"
 MOST_LOST = 0.001
 """The largest share of rows that may lose part of their answer to ``max_length``."""
 
@@ -122,6 +123,9 @@ class RenderingCounts:
                 ``most_lost`` of them lose part of their answer, none is left, or no answer ends with a token.
         """
         for kind, rows in self.problems.items():
+            if kind == _NOT_THERE:
+                # Nobody has answered them: the gate says when they are too many.
+                continue
             raise UserError(
                 f"{_rows(rows)} cannot be learned: {self.examples[kind]}", where=where, fix=WAYS_ROUND[kind]
             )
@@ -193,7 +197,10 @@ class RenderingCounts:
 
     def told(self) -> list[str]:
         """What the user should know although training goes on, a sentence each."""
-        found = []
+        found = [
+            f"{_rows(rows)} left out: {self.examples[kind]}"
+            for kind, rows in self.problems.items()
+        ]
         if self.cut_rows:
             lost = f"of which {len(self.lost_rows)} lost some of their answer"
             found.append(f"{_rows(self.cut_rows)} cut to {self.max_length} tokens, {lost}")

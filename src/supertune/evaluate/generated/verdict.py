@@ -34,8 +34,8 @@ WORDS: Words = {
         "writes and what people wrote (ROUGE-1).",
         "f1": "On {n:,} {test} {n:question|questions} {unseen}, answers have {score:.1%} of their words in common with "
         "the right ones (F1), and {exact:.1%} are the same word for word.",
-        "bits": "On {n:,} {test} {n:row|rows} {unseen}, what people wrote costs the model {bits:.2f} bits per "
-        "character.",
+        "bits": "On {n:,} {test} {n:row|rows} {unseen}, what people wrote costs the model "
+        "{bits:.2f bits per character}.",
         "beside bits": "What people wrote costs it {bits:.2f} bits per character, and cost {before:.2f} before "
         "training.",
         "chrf name": "chrF",
@@ -44,7 +44,7 @@ WORDS: Words = {
         "bits name": "bits per character",
         "run on": "{share:.0%} of its texts came to no end and were cut off.",
         "empty": "{share:.0%} of its texts are empty.",
-        "forgotten": "It has forgotten some of what it knew: general texts cost {bits:.2f} bits per character more "
+        "forgotten": "It has forgotten some of what it knew: general texts cost {bits:.2f bits per character} more "
         "than before training; mixing general texts in (data.mix) or going part of the way back (train.interpolation) "
         "can help.",
         "otherwise": "To become better, read the worst texts in the report first, then add rows like them.",
@@ -53,9 +53,9 @@ WORDS: Words = {
     },
     "zh": {
         "chrf": "在{unseen}的 {n} 条{test}数据上，模型所写与人所写的字符片段重合程度（chrF）为 {score:.1%}。",
-        "rouge1": "在{unseen}的 {n} 条{test}数据上，模型所写与人所写有 {score:.1%} 的词（中文为字）相同（ROUGE-1）。",
-        "f1": "在{unseen}的 {n} 个{test}问题上，回答与标准答案有 {score:.1%} 的内容重合（F1），{exact:.1%} 完全相同。",
-        "bits": "在{unseen}的 {n} 条{test}数据上，模型预测人所写的文本平均每个字符需要 {bits:.2f} 比特。",
+        "rouge1": "在{unseen}的 {n} 条{test}数据上，模型所写与人所写重合的词（中文为字，ROUGE-1）占 {score:.1%}。",
+        "f1": "在{unseen}的 {n} 个{test}问题上，回答与标准答案的重合程度（F1）为 {score:.1%}，完全相同的占 {exact:.1%}。",
+        "bits": "在{unseen}的 {n} 条{test}数据上，模型预测人所写的文本平均每个字符需要 {bits:.2f 比特}。",
         "beside bits": "预测人所写的文本平均每个字符需要 {bits:.2f} 比特，训练前为 {before:.2f}。",
         "chrf name": " chrF",
         "rouge1 name": " ROUGE-1",
@@ -63,7 +63,7 @@ WORDS: Words = {
         "bits name": "每字符比特数",
         "run on": "{share:.0%} 的文本没有正常结束，被截断。",
         "empty": "{share:.0%} 的文本为空。",
-        "forgotten": "模型遗忘了部分原有知识：预测一般文本平均每个字符比训练前多需要 {bits:.2f} 比特；"
+        "forgotten": "模型遗忘了部分原有知识：预测一般文本平均每个字符比训练前多需要 {bits:.2f 比特}；"
         "可以混入一般文本（data.mix），或向训练前的权重退回一部分（train.interpolation）。",
         "otherwise": "想要更好，请先阅读报告中最差的文本，再补充类似的数据。",
         "run on advice": "最有帮助的是允许更长的回答（task.max_new_tokens），或检查训练数据中的回答是否正常结束。",
