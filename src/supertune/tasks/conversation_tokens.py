@@ -70,7 +70,10 @@ class ConversationEncoder:
         self.renderer, self.max_length, self.too_long = renderer, max_length, too_long
         self.counts = RenderingCounts(max_length, too_long)
         self._careful: Tokenizer | None = None
-        self._control = list(renderer.control.ids.values())
+        ids = list(renderer.control.ids.values())
+        # A table: models have thousands of them, and texts are many.
+        self._control = np.zeros(max(ids, default=-1) + 1, np.bool_)
+        self._control[ids] = True
 
     def batches(self, conversations: Iterable[Conversation]) -> Iterator[Features]:
         """The conversations' items in order, a piece at a time; none with targets, the last empty but for its notes.
@@ -170,7 +173,10 @@ class ConversationEncoder:
             reached = np.concatenate([[0], np.maximum.accumulate(places[:-1, 1])])
             added[first : first + len(places)] = np.maximum(places[:, 1] - np.maximum(places[:, 0], reached), 0)
         # A character that several tokens make together is counted with the first; one that is not learned, not at all.
-        added[np.isin(ids, self._control) | (weights == 0)] = 0
+        numbers = np.asarray(ids, np.int64)
+        low = numbers < len(self._control)
+        added[low] *= ~self._control[numbers[low]]
+        added[weights == 0] = 0
         return added
 
     def _features(self, texts: Sequence[Rendered], rows: Sequence[int], tokens: Sequence[Tokens]) -> Features:
