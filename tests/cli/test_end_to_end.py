@@ -137,6 +137,7 @@ def test_a_run_holds_everything_the_contract_names(workplace: Path, trained: dic
         assert {"time", "step", "event"} <= set(event)
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_model_and_numbers(workplace: Path, trained: dict[str, Any]) -> None:
     again = train(workplace, "again", "--seed", "7")
     assert digest(workplace / "again/model/model.safetensors") == digest(workplace / "first/model/model.safetensors")
@@ -221,6 +222,7 @@ def test_predictions_agree_however_they_are_asked_for(workplace: Path, trained: 
             assert row["scores"] == pytest.approx(known[text]["scores"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_zero_shot_answers_agree_however_they_are_asked_for(workplace: Path) -> None:
     texts = ["the parcel is late", "包裹还没有到"]
     meanings = {"delivery": ["a late parcel", "物流"], "refund": "money back"}
@@ -248,6 +250,7 @@ def test_evaluate_gives_the_scores_that_the_run_reported(workplace: Path, traine
     assert answer["metrics"]["test"]["accuracy"] == trained["metrics"]["test"]["accuracy"]
 
 
+@pytest.mark.slow
 def test_no_text_keeps_the_texts_out_of_report_and_predictions(workplace: Path, other: Path) -> None:
     written = (other / "report.html").read_text(encoding="utf-8")
     with (workplace / "tickets.csv").open(encoding="utf-8", newline="") as stream:

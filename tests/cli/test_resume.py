@@ -96,6 +96,7 @@ def test_three_kills_in_a_row_one_of_them_inside_saving(workshop: Workshop, refe
     assert max(tally.lost) < 2 * EVERY
 
 
+@pytest.mark.slow
 def test_in_16_bits_too(workshop: Workshop, tmp_path: Path) -> None:
     workshop = Workshop(workshop.folder, workshop.processes, BF16)
     assert workshop.train(tmp_path / "reference").wait().code == 0
@@ -202,6 +203,7 @@ def test_ctrl_c_saves_what_was_done_and_a_running_run_is_left_alone(
     assert result(run) == result(reference)
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_step_and_gone_on_with_elsewhere(
     workshop: Workshop, reference: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +233,7 @@ def test_killed_while_measuring(workshop: Workshop, reference: Path, tmp_path: P
     assert result(run) == result(reference)
 
 
+@pytest.mark.slow
 def test_killed_when_patience_had_come_to_its_end(workshop: Workshop, tmp_path: Path) -> None:
     settings = ("train.seed=1", "train.patience=1")
     assert workshop.train(tmp_path / "reference", *settings).wait().code == 0
@@ -246,6 +249,7 @@ def test_killed_when_patience_had_come_to_its_end(workshop: Workshop, tmp_path: 
     assert result(run) == result(tmp_path / "reference")
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_of_two_seeds(workshop: Workshop, tmp_path: Path) -> None:
     settings = ("train.seeds=2", "train.seed=3", "train.epochs=3", "train.restarts=0")
     assert workshop.train(tmp_path / "reference", *settings).wait().code == 0
@@ -357,6 +361,7 @@ def test_a_disk_that_is_full_for_a_while(workshop: Workshop, reference: Path, sm
     assert result(run) == result(reference)
 
 
+@pytest.mark.slow
 def test_a_disk_that_stays_full(workshop: Workshop, reference: Path, small_disk: Path) -> None:
     run = small_disk / "run"
     process = workshop.train(run)

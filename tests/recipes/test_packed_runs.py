@@ -68,6 +68,7 @@ def test_packed_by_itself_and_the_same_as_padded(folder: Path) -> None:
     assert losses(packed, "validation") == pytest.approx(losses(padded, "validation"), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_with(folder: Path) -> None:
     """Noise, place in the epoch and packing return: the weights are, bit for bit, those of a run that nobody killed."""
     settings = {"train_packing": True, "train_neftune": 5.0, "train_checkpoint_activations": True}

@@ -125,6 +125,7 @@ def test_of_alpaca_rows_the_input_may_be_missing(tiny_decoder: Path, tmp_path: P
         run.predict([{"input": "say tea"}])
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_asked_are_told_by_their_numbers_before_anything_is_written(
     chat_writer: Path, tmp_path: Path
 ) -> None:

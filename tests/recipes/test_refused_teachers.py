@@ -109,6 +109,7 @@ def test_other_tasks_have_no_teacher(teacher: Path, tiny_encoder: Path, tmp_path
         supertune.fit(rows, model=str(tiny_encoder), out=tmp_path / "run", settings={"train.loss": "kl_divergence"})
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_is_wrong_with_a_teacher(workshop: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     done = command(workshop, tiny_encoder, str(tmp_path / "run"), "--set", "task.teacher=taught")
     assert done.returncode == 2, done.stderr

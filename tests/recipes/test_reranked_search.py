@@ -92,6 +92,7 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(asked, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_does_the_same(places: tuple[Path, Path]) -> None:
     folder, reader = places
     done = command("retrieve", folder, QUERY, "--reranker", reader, "--depth", 4, "--count", 3, "--json")
@@ -109,6 +110,7 @@ def test_the_command_refuses_a_depth_that_nothing_reads_to(places: tuple[Path, P
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reader", "said"), [("model", "gives a pair of texts no score"), ("nowhere", "name a run of --task rerank")]
 )

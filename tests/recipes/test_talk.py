@@ -103,6 +103,7 @@ def test_tasks_with_words_of_their_own_are_asked_turn_by_turn(brief_writers: Wri
     assert talk_with(brief_writers("text")).plain
 
 
+@pytest.mark.slow
 def test_through_a_pipe_every_line_is_a_turn_and_only_answers_come_out(chat_writer: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (chat_writer.parent / "learned.jsonl").read_text().splitlines()[:1]]
     asked, answer = (message["content"] for message in rows[0]["messages"])
@@ -121,6 +122,7 @@ def test_through_a_pipe_every_line_is_a_turn_and_only_answers_come_out(chat_writ
     assert "has no end" in command("chat", chat_writer, stdin='"""\nbad', code=2).stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_talked_with_is_refused(tmp_path: Path, tiny_encoder: Path, brief_writers: Writers) -> None:
     assert "there is no such run" in command("chat", tmp_path / "none", stdin="a\n", code=2).stderr
     assert "weights of the model are missing" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
@@ -136,7 +138,8 @@ class Terminal:
     def __init__(self, *arguments: object) -> None:
         self._own, theirs = pty.openpty()
         line = [sys.executable, "-c", OWNED, "chat", *map(str, arguments)]
-        surroundings = {**os.environ, "TERM": "dumb"}
+        # Wide enough that no line of a long path is broken.
+        surroundings = {**os.environ, "TERM": "dumb", "COLUMNS": "400"}
         self.process = subprocess.Popen(
             line, stdin=theirs, stdout=theirs, stderr=theirs, env=surroundings, start_new_session=True
         )
@@ -173,6 +176,7 @@ def endless(tiny_decoder: Path) -> Iterator[Terminal]:
     terminal.process.wait()
 
 
+@pytest.mark.slow
 def test_in_a_terminal_answers_stream_and_ctrl_c_stops_one_of_them(endless: Terminal) -> None:
     endless.wait_for("has not been trained here")
     endless.wait_for("> ")

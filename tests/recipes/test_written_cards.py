@@ -33,6 +33,7 @@ def readable(text: object) -> str:
     return str(text).strip().rstrip("\N{REPLACEMENT CHARACTER}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("face", ["translation", "generative-qa", "text"])
 def test_of_an_adapter_and_of_what_it_is_merged_into(face: str, brief_writers: Writers, tmp_path: Path) -> None:
     run = supertune.load_run(brief_writers(face))

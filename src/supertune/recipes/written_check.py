@@ -79,10 +79,9 @@ def _findings(counts: RenderingCounts, split: str, total: int, *, learned: bool)
 
     most = counts.max_length
     for kind, rows in counts.problems.items():
-        if kind == "unanswered":
-            # Left out; the check of that name says so.
-            continue
-        yield found("unlearnable", refusing, rows, f"cannot be learned: {counts.examples[kind]}", WAYS_ROUND[kind])
+        # What nobody has answered is left out.
+        severity: Severity = "warning" if kind == "unanswered" else refusing
+        yield found("unlearnable", severity, rows, f"cannot be learned: {counts.examples[kind]}", WAYS_ROUND[kind])
     if counts.lost_rows:
         above = len(counts.lost_rows) > MOST_LOST * counts.rows
         what = f"would lose part of what is learned at {most:,} tokens"
@@ -93,5 +92,5 @@ def _findings(counts: RenderingCounts, split: str, total: int, *, learned: bool)
         yield found("left-out", "warning", counts.silent_rows, what, "raise model.max_length")
     if counts.long_rows:
         what = f"would be left out: longer than {most:,} tokens, at most {max(counts.long_rows.values()):,}"
-        severity = refusing if counts.policy == "error" else "warning"
-        yield found("left-out", severity, counts.long_rows, what, "raise model.max_length, or set task.too_long=cut")
+        dropped = refusing if counts.policy == "error" else "warning"
+        yield found("left-out", dropped, counts.long_rows, what, "raise model.max_length, or set task.too_long=cut")

@@ -197,10 +197,7 @@ class RenderingCounts:
 
     def told(self) -> list[str]:
         """What the user should know although training goes on, a sentence each."""
-        found = [
-            f"{_rows(rows)} left out: {self.examples[kind]}"
-            for kind, rows in self.problems.items()
-        ]
+        found = [f"{_rows(rows)} left out: {self.examples[kind]}" for kind, rows in self.problems.items()]
         if self.cut_rows:
             lost = f"of which {len(self.lost_rows)} lost some of their answer"
             found.append(f"{_rows(self.cut_rows)} cut to {self.max_length} tokens, {lost}")

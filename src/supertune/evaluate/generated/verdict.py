@@ -54,7 +54,8 @@ WORDS: Words = {
     "zh": {
         "chrf": "在{unseen}的 {n} 条{test}数据上，模型所写与人所写的字符片段重合程度（chrF）为 {score:.1%}。",
         "rouge1": "在{unseen}的 {n} 条{test}数据上，模型所写与人所写重合的词（中文为字，ROUGE-1）占 {score:.1%}。",
-        "f1": "在{unseen}的 {n} 个{test}问题上，回答与标准答案的重合程度（F1）为 {score:.1%}，完全相同的占 {exact:.1%}。",
+        "f1": "在{unseen}的 {n} 个{test}问题上，回答与标准答案的重合程度（F1）为 {score:.1%}，"
+        "完全相同的占 {exact:.1%}。",
         "bits": "在{unseen}的 {n} 条{test}数据上，模型预测人所写的文本平均每个字符需要 {bits:.2f 比特}。",
         "beside bits": "预测人所写的文本平均每个字符需要 {bits:.2f} 比特，训练前为 {before:.2f}。",
         "chrf name": " chrF",
