@@ -261,6 +261,26 @@ def test_texts_are_left_out_on_request(tmp_path: Path, tiny_decoder: Path) -> No
     shutil.rmtree(run.path)
 
 
+def test_held_out_rows_that_a_template_refuses_are_told_and_do_not_end_the_run(tmp_path: Path) -> None:
+    template = (
+        "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('roles must alternate') }}{% endif %}{{ m.role }}: {{ m.content }}{{ eos_token }}"
+        "{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    model = write_tiny_decoder(tmp_path / "model", template=template)
+    rows = face_rows("chat", 12)
+    twice = {"role": "user", "content": "good"}
+    odd = [*rows[:3], {"messages": [twice, *rows[3]["messages"]]}]
+    values = {**TINY, **KNOWN, "evaluate.baselines": False, "train.epochs": 1}
+    run = supertune.fit(
+        rows, task="chat", model=str(model), strategy="lora", out=tmp_path / "run", test=written(odd, tmp_path),
+        settings=values,
+    )  # fmt: skip
+    assert [row["prediction"] is None for row in stored(run)] == [False, False, False, True]
+    assert run.metrics["test"]["chrf"].n == run.metrics["test"]["loss_per_token"].n == 3
+    assert json.loads((run.path / "rows.json").read_text())["test"]["problem_rows"] == {"refused": [3]}
+
+
 def test_several_turns_and_systems_are_learned_as_rows_say(tmp_path: Path, tiny_decoder: Path) -> None:
     rows = []
     for i, (asked, answer) in enumerate(sentences(16)):

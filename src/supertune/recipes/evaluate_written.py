@@ -67,7 +67,7 @@ def evaluate_written(
     with console.progress(f"reading {len(features):,} texts", len(features)) as bar:
         likely = task.outcome(saved.outputs(features, config.evaluate.batch_size, progress=bar), features)
     wanted = config.evaluate.generate if generate is None else len(table) if generate == "all" else generate
-    asked, conversations = asked_rows(table, task, wanted, config.train.seed)
+    asked, conversations = asked_rows(table, features, task, wanted, config.train.seed)
     generated: dict[int, Generated] = {}
     scores: dict[str, Score] = {}
     if len(asked):

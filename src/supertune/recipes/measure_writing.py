@@ -60,7 +60,7 @@ def measure_writing(
     if before is not None:
         rivals = {UNTRAINED: _likelihoods(before, task, features[final], config, console)}
         baselines = {name: _scored(outcome, task, settings) for name, outcome in rivals.items()}
-    writings, generated = _written(saved, before, task, rows, final, config, console)
+    writings, generated = _written(saved, before, task, rows, final, features[final], config, console)
     model, primary, rival, undefined = likely[final], _LIKELY, UNTRAINED, {}
     if writings is not None:
         model, rivals, rival = writings.model, dict(writings.others), FEW_SHOT
@@ -150,12 +150,13 @@ def _written(
     task: GenerationTask,
     rows: LoadedRows,
     split: str,
+    features: Features,
     config: Config,
     console: Console,
 ) -> tuple[Writings | None, dict[int, Generated]]:
     """What the model writes, and those it is compared with; and the model's texts by their row."""
     table, seed = rows.whole[split], config.train.seed
-    asked, conversations = asked_rows(table, task, config.evaluate.generate, seed)
+    asked, conversations = asked_rows(table, features, task, config.evaluate.generate, seed)
     if not len(asked):
         return None, {}
     author = Author(saved.model, saved.tokenizer, task, saved.max_length, config.evaluate.batch_size)

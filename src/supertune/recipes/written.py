@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supertune.console import Console
-from supertune.contracts import IntArray, Outcome
+from supertune.contracts import Features, IntArray, Outcome
 from supertune.conversation_rows import apart, references_of
 from supertune.conversations import Conversation
 from supertune.data import Table, conversations_in
@@ -82,11 +82,14 @@ class Author:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
-def asked_rows(table: Table, task: GenerationTask, most: int, seed: int) -> tuple[IntArray, list[Conversation]]:
+def asked_rows(
+    table: Table, features: Features, task: GenerationTask, most: int, seed: int
+) -> tuple[IntArray, list[Conversation]]:
     """Rows that have an answer to compare with, at most so many of them, drawn; and what each asks.
 
     Args:
         table: Held-out rows.
+        features: Those that can be learned, encoded: others are not asked, since the template refuses them.
         task: What is learned; of texts that nobody asked for there are none.
         most: Rows.
         seed: Of the draw.
@@ -94,7 +97,7 @@ def asked_rows(table: Table, task: GenerationTask, most: int, seed: int) -> tupl
     if task.written_metric is None:
         return np.zeros(0, np.int64), []
     answered = [bool(references) for references in references_of(table, task.columns)]
-    rows = np.flatnonzero(answered)
+    rows = np.intersect1d(np.flatnonzero(answered), features.rows)
     if len(rows) > most:
         rows = np.sort(generator(seed, "written").permutation(rows)[:most])
     return rows, [
