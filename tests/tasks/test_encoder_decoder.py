@@ -245,8 +245,13 @@ def test_weights_and_what_is_not_to_be_learned_are_respected(t5: Any) -> None:
     assert len(items(made, silent)) == 1
     assert not items(made, talk("good"))
     assert made.counts.problems == {"unanswered": [0]}
-    with pytest.raises(UserError, match="it has no answer"):
-        made.counts.refuse()
+    # One among others is left out and told; alone it is all there is.
+    made.counts.refuse()
+    assert any("it has no answer" in told for told in made.counts.told())
+    alone = encoder(t5())
+    assert not items(alone, talk("good"))
+    with pytest.raises(UserError, match=r"no row is left to learn from.*it has no answer"):
+        alone.counts.refuse()
     with pytest.raises(RowProblemError, match="message of the user"):
         made.renderer.render(Conversation((Message("user", "a"), Message("user", "b", train=True))))
 

@@ -145,7 +145,9 @@ class RenderingCounts:
                 fix="raise model.max_length, or set task.too_long=drop to leave such rows out",
             )
         if self.rows and not self.items:
-            raise UserError("no row is left to learn from", where=where, fix="raise model.max_length")
+            why = f": {self.examples[_NOT_THERE]}" if _NOT_THERE in self.problems else ""
+            fix = WAYS_ROUND[_NOT_THERE] if why else "raise model.max_length"
+            raise UserError(f"no row is left to learn from{why}", where=where, fix=fix)
         if self.items and not self.stops:
             raise UserError(
                 "no answer ends with a token of its own: a model trained on it would never stop",
