@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 hypothesis.settings.register_profile("supertune", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("supertune")
+
+
+_MANY = 200
+_imported = 0
+
+
+@pytest.fixture(autouse=True)
+def _few_objects_to_look_through() -> None:
+    """What torch, transformers and the tests themselves consist of is never garbage.
+
+    A run collects garbage three times, which takes half a second for a million objects; there are hundreds of runs.
+    """
+    global _imported
+    if len(sys.modules) > _imported + _MANY:
+        _imported = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

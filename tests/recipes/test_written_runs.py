@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import supertune
+from supertune.contracts import Outcome
 from supertune.data import token_cache
 from supertune.errors import InterruptedRunError, UserError
+from supertune.evaluate import measure
 from supertune.recipes import encode, train_one
 from tiny_decoders import TINY, face_rows, sentences, write_tiny_decoder
 
@@ -87,6 +89,18 @@ def test_it_is_compared_with_the_model_before_training_on_the_same_rows(known: s
         assert metrics[name]["chrf"].value < 0.2
     assert metrics["test_untrained"]["bits_per_character"].value > 10 * metrics["test"]["bits_per_character"].value
     assert manifest["reload_check"]["max_difference"] <= 1e-5
+
+
+def test_what_the_compared_models_wrote_is_kept_and_gives_their_scores(known: supertune.Run) -> None:
+    for name in ("untrained", "few_shot"):
+        rows = stored(known, f"test_{name}")
+        assert [row["row"] for row in rows] == list(range(50))
+        assert {row["ended"] for row in rows} <= {"stop", "length"}
+        truth, said = np.empty(50, object), np.empty(50, object)
+        truth[:], said[:] = [[row["zh"]] for row in rows], [row["prediction"] for row in rows]
+        scores = measure(Outcome(truth, said, answers="generated"), ("chrf",)).scores
+        assert scores["chrf"].value == known.metrics[f"test_{name}"]["chrf"].value
+    assert not (known.path / "predictions/validation_untrained.jsonl").exists()
 
 
 def test_report_and_card_show_texts_and_how_to_get_more(known: supertune.Run) -> None:

@@ -119,6 +119,7 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         measured = measure(saved, prepared.rows, prepared.features, start.config, console)
         store.write_metrics(measured.scores)
         write_predictions(store, measured, start)
+        write_rivals(store, measured, start)
         clock.lap("measure")
         record.results(measured.scores, seed=trained.best.seed)
         record(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
@@ -312,6 +313,28 @@ def write_predictions(store: RunStore, measured: Measurement, start: Start) -> N
         rows = zip(answers.table.rows(), answers.table.row_ids, predictions, strict=True)
         store.write_predictions(
             split, (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows)
+        )
+
+
+def write_rivals(store: RunStore, measured: Measurement, start: Start) -> None:
+    """A file for each baseline that wrote texts, ``predictions/<split>_<baseline>.jsonl``, for the rows that it wrote.
+
+    They have the names that their scores have in metrics.json.
+    """
+    if measured.writings is None:
+        return
+    held, writings = measured.final, measured.writings
+    table = held.table.select(writings.rows, step="written")
+    shown = start.config.evaluate.text
+    without = () if shown else (*held.task.token_columns(table), *held.task.columns.labels)
+    for baseline, outcome in writings.others.items():
+        assert outcome.ended is not None
+        told = zip(outcome.outputs, outcome.ended, strict=True)
+        predictions = (Prediction(row, text, more={"ended": ended}) for row, (text, ended) in enumerate(told))
+        rows = zip(table.rows(), table.row_ids, predictions, strict=True)
+        store.write_predictions(
+            f"{measured.final_split}_{baseline}",
+            (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows),
         )
 
 
