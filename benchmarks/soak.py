@@ -32,6 +32,7 @@ def main() -> int:
     sys.path[:0] = [str(TESTS), str(TESTS / "cli")]
     from soak_loop import random_deaths, soak, usual_seconds
     from soak_runs import BF16, EVERY, FP32, Workshop, last_step
+
     from warm_processes import WarmProcesses
 
     settings = FP32 if options.precision == "fp32" else BF16

@@ -22,8 +22,13 @@ hypothesis.settings.register_profile("supertune", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("supertune")
 
 
+def pytest_sessionfinish() -> None:
+    if warm := sys.modules.get("warm_processes"):
+        warm.stop_shared()
+
+
 _MANY = 200
-_imported = 0
+_imported = [0]
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +37,8 @@ def _few_objects_to_look_through() -> None:
 
     A run collects garbage three times, which takes half a second for a million objects; there are hundreds of runs.
     """
-    global _imported
-    if len(sys.modules) > _imported + _MANY:
-        _imported = len(sys.modules)
+    if len(sys.modules) > _imported[-1] + _MANY:
+        _imported.append(len(sys.modules))
         gc.collect()
         gc.freeze()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soak_runs import POINTS, Workshop, events, last_step, result, saved_steps
+
 from warm_processes import Process
 
 _IN_SAVING = 0.4

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warm_processes import Done, Process, WarmProcesses
-
 from supertune.train import newest_good
 from tiny_models import write_tiny_encoder
+from warm_processes import Done, Process, WarmProcesses
 
 EVERY = 5
 """Steps between checkpoints."""

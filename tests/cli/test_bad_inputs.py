@@ -20,6 +20,7 @@ import bad_data
 import bad_surroundings
 import pytest
 from bad_inputs import ROWS, Case, Materials, write_tiny_model
+
 from warm_processes import Done, WarmProcesses
 
 CASES = (*bad_data.CASES, *bad_surroundings.CASES)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from warm_processes import Done, WarmProcesses
 
 from tiny_decoders import face_rows
+from warm_processes import Done, WarmProcesses
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 ODD: list[dict[str, Any]] = [

@@ -18,12 +18,12 @@ import pytest
 import yaml
 from soak_loop import Death, soak
 from soak_runs import BF16, EVERY, Workshop, events, last_step, result, saved_step, wait_for_step
-from warm_processes import Process, WarmProcesses
 
 import supertune
 from supertune.errors import UserError
 from supertune.runs import open_run
 from supertune.train.checkpoints.folder import list_checkpoints
+from warm_processes import Process, WarmProcesses
 
 STEPS = 60
 KILLED_AT = 40

@@ -23,6 +23,7 @@ from supertune.passages import Partial, begun, place_of
 from supertune.recipes import passages as passages_module
 from supertune.recipes.embedder import Embedder, open_embedder
 from tiny_models import needs_minilm, write_tiny_encoder
+from warm_processes import supertune_command
 
 WORDS = ("film", "parcel", "late", "good", "bad", "电影", "很好", "不好", "here", "my")
 
@@ -42,12 +43,6 @@ def rows(count: int) -> list[dict[str, Any]]:
 def write_rows(path: Path, some: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some), encoding="utf-8")
     return path
-
-
-def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "supertune", *map(str, arguments)], capture_output=True, text=True, **options
-    )
 
 
 @pytest.fixture(scope="module")
@@ -227,10 +222,10 @@ def test_kill_leaves_what_was_done_and_the_same_command_goes_on(made: tuple[Path
     process.wait()
     assert not out.exists()
     assert 0 < json.loads(progress.read_text()) < 10_000
-    done = command(*arguments)
-    assert done.returncode == 0, done.stderr
-    assert "going on" in done.stderr
-    assert json.loads(done.stdout)["passages"] == 10_000
+    done = supertune_command(*arguments)
+    assert done.code == 0, done.said
+    assert "going on" in done.said
+    assert json.loads(done.printed)["passages"] == 10_000
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "rows.jsonl"]
     index = supertune.open_index(out)
     whole = open_embedder(str(model)).encode([row["text"] for row in rows(10_000)[-50:]], "passage")
@@ -358,30 +353,30 @@ def test_the_command_line_in_english_and_chinese(tmp_path: Path) -> None:
     ]
     data = write_rows(tmp_path / "docs.jsonl", [{"text": text, "id": f"d{n}"} for n, text in enumerate(texts)])
     out = tmp_path / "index"
-    done = command("index", data, "--out", out, "--model", "minilm", "--storage", "int8", "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    done = supertune_command("index", data, "--out", out, "--model", "minilm", "--storage", "int8", "--json")
+    assert done.code == 0, done.said
+    told = json.loads(done.printed)
     assert (told["passages"], told["storage"], told["model"]) == (4, "int8", "minilm")
-    asked = command("retrieve", out, "how do I return a lamp", "--count", 2, "--json")
-    answer = json.loads(asked.stdout)
+    asked = supertune_command("retrieve", out, "how do I return a lamp", "--count", 2, "--json")
+    answer = json.loads(asked.printed)
     assert answer["method"] == "exact"
     assert answer["queries"][0]["results"][0]["columns"]["id"] == "d0"
     queries = write_rows(tmp_path / "queries.jsonl", [{"text": "退货", "row": "q1"}, {"text": "password", "row": "q2"}])
     found = tmp_path / "found.jsonl"
-    done = command("retrieve", out, "--file", queries, "--out", found, "--method", "bm25", "--count", 1)
-    assert done.returncode == 0, done.stderr
+    done = supertune_command("retrieve", out, "--file", queries, "--out", found, "--method", "bm25", "--count", 1)
+    assert done.code == 0, done.said
     lines = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
     assert [(line["row"], line["supertune_row"], line["results"][0]["row"]) for line in lines] == [
         ("q1", 0, 2),
         ("q2", 1, 3),
     ]
-    piped = command("retrieve", out, "--method", "hybrid", "--count", 1, input="七天\n")
-    assert json.loads(piped.stdout)["results"][0]["row"] == 2
+    piped = supertune_command("retrieve", out, "--method", "hybrid", "--count", 1, stdin="七天\n")
+    assert json.loads(piped.printed)["results"][0]["row"] == 2
     for wrong in (
         ["retrieve", tmp_path, "x"],
         ["retrieve", out, "x", "--method", "best"],
         ["index", data, "--out", out],
     ):
-        refused = command(*wrong)
-        assert refused.returncode == 2
-        assert "Traceback" not in refused.stderr
+        refused = supertune_command(*wrong)
+        assert refused.code == 2
+        assert "Traceback" not in refused.said

@@ -21,6 +21,7 @@ from supertune.recipes.predict import evaluate_file, predict_typed
 from supertune.recipes.writing_choices import WritingChoices, check_choices
 from supertune.tasks import ClassificationTask
 from tiny_decoders import TINY
+from warm_processes import Done, supertune_command
 
 Writers = Callable[[str], Path]
 QUIET = Console(quiet=True)
@@ -32,12 +33,11 @@ def learned(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run.parent / "learned.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def command(*arguments: object, code: int = 0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "supertune", *map(str, arguments)]
+def command(*arguments: object, code: int = 0, stdin: str | None = None) -> Done:
     # A pipe with nothing in it, if nothing is given: a terminal would be somebody who types.
-    done = subprocess.run(line, capture_output=True, text=True, input=stdin or "", timeout=120)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
+    done = supertune_command(*arguments, stdin=stdin or "")
+    assert done.code == code, done.said
+    assert "Traceback" not in done.said
     return done
 
 
@@ -136,15 +136,15 @@ def test_rows_that_cannot_be_asked_are_told_by_their_numbers_before_anything_is_
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(json.dumps({"messages": row}) for row in rows), encoding="utf-8")
     done = command("predict", tmp_path / "run", "--file", file, "--out", tmp_path / "out.jsonl", code=2)
-    assert "2 rows cannot be asked" in done.stderr
-    assert "row 1: the chat template refuses it: no system" in done.stderr
-    assert "row 3: it holds nothing that could be answered" in done.stderr
+    assert "2 rows cannot be asked" in done.said
+    assert "row 1: the chat template refuses it: no system" in done.said
+    assert "row 3: it holds nothing that could be answered" in done.said
     assert not (tmp_path / "out.jsonl").exists()
     done = command("predict", tmp_path / "run", "--file", file, "--on-bad-row", "skip")
-    assert [json.loads(line)["row"] for line in done.stdout.splitlines()] == [0, 2]
-    assert "2 of 4 rows cannot be asked and are left out" in done.stderr
+    assert [json.loads(line)["row"] for line in done.printed.splitlines()] == [0, 2]
+    assert "2 of 4 rows cannot be asked and are left out" in done.said
     file.write_text('{"messages": "none"}\n', encoding="utf-8")
-    assert "row 0 has 'none'" in command("predict", chat_writer, "--file", file, code=2).stderr
+    assert "row 0 has 'none'" in command("predict", chat_writer, "--file", file, code=2).said
 
 
 def test_a_prompt_that_leaves_no_room_is_cut_and_that_is_told(
@@ -218,10 +218,10 @@ def test_evaluating_the_rows_of_the_run_gives_its_scores_again(chat_writer: Path
     file, out = tmp_path / "test.jsonl", tmp_path / "out.jsonl"
     file.write_text("\n".join(map(json.dumps, [*rows, {"messages": rows[0]["messages"][:1]}])), encoding="utf-8")
     done = command("evaluate", chat_writer, file, "--out", out, "--json")
-    found = json.loads(done.stdout)
+    found = json.loads(done.printed)
     assert found["status"] == "done"
     assert (found["answered"], found["written"]) == (4, 3)
-    assert "answers are written to 3 rows of 4" in done.stderr
+    assert "answers are written to 3 rows of 4" in done.said
     test = {name: score.value for name, score in run.metrics["test"].items()}
     assert {name: score["value"] for name, score in found["metrics"]["test"].items()} == pytest.approx(test)
     told = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
@@ -234,4 +234,4 @@ def test_evaluating_the_rows_of_the_run_gives_its_scores_again(chat_writer: Path
 def test_evaluating_without_answers_or_of_what_writes_nothing_is_refused(chat_writer: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no row has an answer"):
         evaluate_file(chat_writer, [{"messages": [{"role": "user", "content": "a"}]}], out=None, console=QUIET)
-    assert "no number of rows" in command("evaluate", chat_writer, "x", "--generate", "some", code=2).stderr
+    assert "no number of rows" in command("evaluate", chat_writer, "x", "--generate", "some", code=2).said

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from supertune.recipes.cross_encoder import open_cross_encoder
 from supertune.recipes.reorder import open_reranker
 from supertune.recipes.retrieve import OpenIndex, open_index
 from tiny_models import write_tiny_encoder
+from warm_processes import supertune_command
 
 TEXTS = [
     f"the {one} {other} . {number}"
@@ -87,27 +86,22 @@ def test_a_query_that_finds_nothing_is_not_read(places: tuple[Path, Path]) -> No
     assert supertune.retrieve(folder, "zzz", method="bm25", reranker=str(reader)) == [[]]
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    asked = [sys.executable, "-m", "supertune", *map(str, arguments)]
-    return subprocess.run(asked, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.slow
 def test_the_command_does_the_same(places: tuple[Path, Path]) -> None:
     folder, reader = places
-    done = command("retrieve", folder, QUERY, "--reranker", reader, "--depth", 4, "--count", 3, "--json")
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
+    done = supertune_command("retrieve", folder, QUERY, "--reranker", reader, "--depth", 4, "--count", 3, "--json")
+    assert done.code == 0, done.said
+    told: dict[str, Any] = json.loads(done.printed)
     assert told["reranker"] == str(reader)
     found = supertune.retrieve(folder, QUERY, count=3, reranker=str(reader), depth=4)[0]
     assert [hit["row"] for hit in told["queries"][0]["results"]] == [hit["row"] for hit in found]
 
 
 def test_the_command_refuses_a_depth_that_nothing_reads_to(places: tuple[Path, Path]) -> None:
-    done = command("retrieve", places[0], "x", "--depth", 3)
-    assert done.returncode == 2
-    assert "nothing would read them" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = supertune_command("retrieve", places[0], "x", "--depth", 3)
+    assert done.code == 2
+    assert "nothing would read them" in done.said
+    assert "Traceback" not in done.said
 
 
 @pytest.mark.slow

@@ -6,14 +6,18 @@ hundreds. Each is a process of its own all the same, with its own number, that m
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
 import queue
 import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,7 +80,7 @@ class WarmProcesses:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._count = 0
         self._known: dict[int, Process] = {}
         self._turn = threading.Lock()
@@ -108,16 +112,34 @@ class WarmProcesses:
         self._listener.join()
         self._server.stdout.close()
 
-    def start(self, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Process:
-        """Begin ``supertune`` with these arguments in the folder ``cwd``."""
+    def start(
+        self,
+        *arguments: str,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        alone: bool = False,
+    ) -> Process:
+        """Begin ``supertune`` with these arguments in the folder ``cwd``.
+
+        Args:
+            arguments: See there.
+            cwd: See there.
+            environment: Variables that are added or changed.
+            stdin: What it reads; None for nothing.
+            alone: Any attempt to connect to somewhere is an error.
+        """
         with self._turn:
             self._count += 1
-            printed, said = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
+            given, printed, said = (self.folder / f"{self._count}.{name}" for name in ("in", "out", "err"))
+            if stdin is not None:
+                given.write_text(stdin, encoding="utf-8")
             order = {
                 "arguments": arguments,
                 "cwd": str(cwd),
                 "environment": dict(environment or {}),
-                "files": [str(printed), str(said)],
+                "alone": alone,
+                "files": [os.devnull if stdin is None else str(given), str(printed), str(said)],
             }
             self._files = printed, said
             assert self._server.stdin
@@ -125,9 +147,9 @@ class WarmProcesses:
             self._server.stdin.flush()
             return self._begun.get(timeout=120)
 
-    def run(self, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Done:
+    def run(self, *arguments: str, cwd: Path, **options: Any) -> Done:
         """`start` and wait."""
-        return self.start(*arguments, cwd=cwd, environment=environment).wait()
+        return self.start(*arguments, cwd=cwd, **options).wait()
 
     def _listen(self) -> None:
         assert self._server.stdout
@@ -138,6 +160,28 @@ class WarmProcesses:
                 self._begun.put(self._known[pid])
             else:
                 self._known.pop(pid).end(code)
+
+
+def supertune_command(
+    *arguments: object, cwd: Path | None = None, environment: Mapping[str, str] | None = None, **options: Any
+) -> Done:
+    """What ``supertune`` does with these arguments, in a process with the surroundings of this one."""
+    surroundings = {**os.environ, **(environment or {})}
+    return _shared().run(*map(str, arguments), cwd=cwd or Path.cwd(), environment=surroundings, **options)
+
+
+@functools.cache
+def _shared() -> WarmProcesses:
+    """Those that the tests of this process share; begun when the first one asks."""
+    return WarmProcesses(Path(tempfile.mkdtemp(prefix="warm-")))
+
+
+def stop_shared() -> None:
+    """End what `supertune_command` has begun."""
+    if _shared.cache_info().currsize:
+        _shared().__exit__(None, None, None)
+        shutil.rmtree(_shared().folder)
+        _shared.cache_clear()
 
 
 def serve() -> None:
@@ -184,11 +228,14 @@ def carry_out(order: Mapping[str, Any]) -> None:
     import supertune.cli
 
     os.setsid()
-    for descriptor, name in zip((1, 2), order["files"], strict=True):
+    given, *written = order["files"]
+    os.dup2(os.open(given, os.O_RDONLY), 0)
+    for descriptor, name in zip((1, 2), written, strict=True):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ |= order["environment"]
     os.chdir(order["cwd"])
+    if order["alone"]:
+        refuse_connections()
     code = 1
     try:
         supertune.cli.main(order["arguments"])
@@ -198,6 +245,18 @@ def carry_out(order: Mapping[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def refuse_connections() -> None:
+    """From here on no call leaves this process but to files."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            raise AssertionError(f"a call left the machine: {address}")
+        connect(self, address)
+
+    socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
 
 
 def tell(pid: int, code: int | None) -> None:
