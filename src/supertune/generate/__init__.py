@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from supertune.generate.reading import Context
 from supertune.generate.settings import Ending, Generated, GenerationSettings
 from supertune.generate.stopping import Decode
 from supertune.generate.writing import Progress, generate, prompt_room, stream
 
-__all__ = ["Decode", "Ending", "Generated", "GenerationSettings", "Progress", "generate", "prompt_room", "stream"]
+__all__ = [
+    "Context",
+    "Decode",
+    "Ending",
+    "Generated",
+    "GenerationSettings",
+    "Progress",
+    "generate",
+    "prompt_room",
+    "stream",
+]
