@@ -1,7 +1,8 @@
-"""Texts that a model writes: batches of prompts, or one text as it comes."""
+"""Texts that a model writes: batches of prompts, or one text as it comes; and what others' texts would cost it."""
 
 from __future__ import annotations
 
+from supertune.generate.likelihoods import log_likelihoods
 from supertune.generate.reading import Context
 from supertune.generate.settings import Ending, Generated, GenerationSettings
 from supertune.generate.stopping import Decode
@@ -15,6 +16,7 @@ __all__ = [
     "GenerationSettings",
     "Progress",
     "generate",
+    "log_likelihoods",
     "prompt_room",
     "stream",
 ]

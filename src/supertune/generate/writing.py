@@ -71,7 +71,7 @@ def generate(
         if progress:
             progress(len(found) + max(beside - live, 0), tokens)
 
-    with _evaluating(writer.body):
+    with evaluating(writer.body):
         waiting = _planned(writer, ids, settings)
         while waiting:
             batch = waiting.pop(0)
@@ -156,13 +156,13 @@ def _told(
 ) -> Iterator[str]:
     speech, held, count = Speech(stops.decode), "", 0
     known = context.known(writer.body, ids) if context else None
-    with _evaluating(writer.body):
+    with evaluating(writer.body):
         decoding = Decoding(
             *(writer, [ids], stops, settings, (settings.seed, 0), lambda _: None, known), recording=context is not None
         )
     try:
         while not decoding.written:
-            with _evaluating(writer.body):
+            with evaluating(writer.body):
                 decoding.advance(1)
             tokens = decoding.written[0][0] if decoding.written else decoding.new[0]
             ended = decoding.written[0][1] if decoding.written else None
@@ -257,7 +257,7 @@ def _generated(written: Written, stops: Stops, cut: int) -> Generated:
 
 
 @contextlib.contextmanager
-def _evaluating(body: Any) -> Iterator[None]:
+def evaluating(body: Any) -> Iterator[None]:
     """Without dropout while the block lasts."""
     training = [module for module in body.modules() if module.training]
     body.eval()
