@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
@@ -28,10 +29,10 @@ from typing import Any
 
 import numpy as np
 
-from supertune.contracts import Outcome
+from supertune.contracts import Outcome, Score
 from supertune.evaluate import measure, paired_difference
 
-RIVAL = "few_shot"
+RIVAL, BITS = "few_shot", "bits_per_character"
 
 
 @dataclass(frozen=True)
@@ -168,20 +169,30 @@ def table(name: str, options: argparse.Namespace) -> None:
     print(f"\n{name}: {len(found)} of {case.parts} parts, n = {len(rows)}, seed {options.seed}")
     scores, others = (measure(each, case.metrics).scores for each in (ours, theirs))
     for metric in case.metrics:
-        ahead = paired_difference(ours, theirs, metric)
-        said = [
-            f"{100 * each.value:.1f} [{100 * each.low:.1f}, {100 * each.high:.1f}]"
-            for each in (scores[metric], others[metric])
-        ]
-        span = f"{100 * ahead.value:+.1f} [{100 * ahead.low:+.1f}, {100 * ahead.high:+.1f}]"
-        print(f"  {metric:8} {said[0]:>22}   shown four examples {said[1]:>22}   ahead by {span}")
+        report(metric, scores[metric], others[metric], paired_difference(ours, theirs, metric), 100)
+    ours, theirs = (cost(rows, who) for who in ("our", "their"))
+    scores, others = (measure(each, (BITS,)).scores for each in (ours, theirs))
+    report(BITS, scores[BITS], others[BITS], paired_difference(ours, theirs, BITS), 1)
     for number, part in enumerate(found):
-        test, few = part["metrics"]["test"], part["metrics"].get(f"test_{RIVAL}", {})
-        bits = " and ".join(
-            f"{each['bits_per_character']['value']:.3f}" if "bits_per_character" in each else "–"
-            for each in (test, few)
-        )
-        print(f"  part {number}: bits per character {bits}; seconds {part['seconds']}")
+        print(f"  part {number}: seconds {part['seconds']}")
+
+
+def report(metric: str, ours: Score, theirs: Score, ahead: Score, factor: int) -> None:
+    """A line of the table; ``factor`` is 100 for what is told in percent."""
+    form = ".1f" if factor == 100 else ".3f"
+
+    def told(score: Score, sign: str = "") -> str:
+        value, low, high = (format(factor * each, sign + form) for each in (score.value, score.low, score.high))
+        return f"{value} [{low}, {high}]"
+
+    print(f"  {metric:18} {told(ours):>22}   shown four examples {told(theirs):>22}   difference {told(ahead, '+')}")
+
+
+def cost(rows: Sequence[dict[str, Any]], who: str) -> Outcome:
+    """How likely one of the two found what people wrote; tokens are not told apart."""
+    characters = np.array([len(row["truth"]) for row in rows], np.int64)
+    bits = np.array([row[f"{who}_bits"] for row in rows])
+    return Outcome(np.stack([characters] * 2, axis=1), bits * characters * math.log(2), answers="likelihoods")
 
 
 def outcome(rows: Sequence[dict[str, Any]], who: str) -> Outcome:

@@ -54,9 +54,10 @@ PROMPTS = (
 )
 
 
-def writer(name: str) -> Any:
-    """A model with random weights, the same every time."""
+def writer(name: str, **changes: Any) -> Any:
+    """A model with random weights, the same every time; ``changes`` are to its configuration."""
     class_name, settings = WRITERS[name]
+    settings = settings | changes
     model_class = getattr(transformers, class_name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -97,9 +97,18 @@ def test_what_the_compared_models_wrote_is_kept_and_gives_their_scores(known: su
         assert [row["row"] for row in rows] == list(range(50))
         assert {row["ended"] for row in rows} <= {"stop", "length"}
         truth, said = np.empty(50, object), np.empty(50, object)
-        truth[:], said[:] = [[row["zh"]] for row in rows], [row["prediction"] for row in rows]
+        truth[:], said[:] = [(row["zh"],) for row in rows], [row["prediction"] for row in rows]
         scores = measure(Outcome(truth, said, answers="generated"), ("chrf",)).scores
         assert scores["chrf"].value == known.metrics[f"test_{name}"]["chrf"].value
+    # Where it is asked in another way, what people wrote is another cost; the same characters are counted.
+    lengths = [len(row["zh"]) for row in rows]
+    bits = np.average([row["bits_per_character"] for row in rows], weights=lengths)
+    assert bits == pytest.approx(known.metrics["test_few_shot"]["bits_per_character"].value, rel=1e-6)
+    assert bits > 1
+    own = [row["bits_per_character"] for row in stored(known)]
+    assert np.average(own, weights=lengths) == pytest.approx(
+        known.metrics["test"]["bits_per_character"].value, rel=1e-6
+    )
     assert not (known.path / "predictions/validation_untrained.jsonl").exists()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from supertune.generate.reading import Read, read_from
 from supertune.generate.settings import Ending, GenerationSettings
 from supertune.generate.starting import Writer
 from supertune.generate.stopping import Stops
@@ -37,6 +38,8 @@ class Decoding:
         settings: How to write.
         seed: Of what is drawn.
         stepped: Called after every step with the number of rows that are being written; may raise to stop.
+        read: What all prompts begin with, if it has been read.
+        recording: Keep all that is read and written of the only row, see `read`.
 
     Attributes:
         written: Row → its text, once it has ended.
@@ -51,9 +54,14 @@ class Decoding:
         settings: GenerationSettings,
         seed: Sequence[int],
         stepped: Callable[[int], None],
+        read: Read | None = None,
+        *,
+        recording: bool = False,
     ) -> None:
         self._writer, self._stops, self._settings, self._stepped = writer, stops, settings, stepped
-        start = writer.start(prompts)
+        self._recording = recording and writer.keeps
+        self._recorded: tuple[torch.Tensor, Any] | None = None
+        start = writer.start(prompts, read, recording=recording)
         self._ids, self._mask, self._given, self._kept = start.ids, start.mask, dict(start.given), start.kept
         self._begun = start.ids.shape[1]
         self._live = list(range(len(prompts)))
@@ -66,6 +74,18 @@ class Decoding:
         """The tokens of each row that has not ended."""
         return dict(zip(self._live, self._ids[:, self._begun :].tolist(), strict=True))
 
+    @property
+    def read(self) -> Read | None:
+        """What has been read and written, but for the last token; None where the model does not keep it.
+
+        What has been broken off in the middle of a step does not count: not all layers have it.
+        """
+        if self._recorded is None:
+            return None
+        ids, cache = self._recorded
+        writer = self._writer
+        return read_from(cache, ids[0, writer.extra : -1].tolist(), writer.extra, writer.fixed, writer.body.config)
+
     def advance(self, steps: int) -> None:
         """Write up to ``steps`` more tokens of every row that has not ended; of beams all there are."""
         from transformers import StoppingCriteriaList
@@ -74,6 +94,9 @@ class Decoding:
         done = self._ids.shape[1] - self._begun
         if settings.beams > 1:
             steps = settings.max_new_tokens
+            if "past_key_values" in self._given:
+                # transformers repeats all but this.
+                self._given["past_key_values"].batch_repeat_interleave(settings.beams)
         steps = min(steps, settings.max_new_tokens - done)
         watch = _Watch(self._stops, self._begun, None if settings.beams > 1 else body, self._stepped)
         random: Any = self._random or contextlib.nullcontext()
@@ -140,6 +163,8 @@ class Decoding:
         else:
             self._kept = self._kept[rows]
         cache: Any = getattr(found, "past_key_values", None)
+        if self._recording and hasattr(cache, "get_seq_length"):
+            self._recorded = found.sequences, cache
         self._given = {}
         # Without a cache everything is read again, as it is by models that keep what they have read in some other way.
         if kept and hasattr(cache, "get_seq_length"):

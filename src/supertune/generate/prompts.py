@@ -123,7 +123,7 @@ def batches(lengths: IntArray, most_rows: int, most_tokens: float, new: int, *, 
     return [np.array(batch, np.int64) for batch in found]
 
 
-def most_tokens(model: PreTrainedModel, beams: int, longest: int, new: int) -> float:
+def most_tokens(model: PreTrainedModel, beams: int, longest: int, new: int, read: int = 0) -> float:
     """How many tokens of prompts and answers fit into the free memory side by side; infinite where nobody knows.
 
     Args:
@@ -131,21 +131,23 @@ def most_tokens(model: PreTrainedModel, beams: int, longest: int, new: int) -> f
         beams: Texts that are followed for each row.
         longest: Tokens of the longest prompt.
         new: Most new tokens of a row.
+        read: Tokens of every prompt that have been read.
     """
     free = available_bytes(model.device)
     if free is None:
         return float("inf")
-    row = row_bytes(model, longest, new) * beams
+    row = row_bytes(model, longest, new, read) * beams
     return max(_SHARE * free / row, 1) * (longest + new)
 
 
-def row_bytes(model: PreTrainedModel, prompt: int, new: int) -> float:
+def row_bytes(model: PreTrainedModel, prompt: int, new: int, read: int = 0) -> float:
     """Memory that one row takes: keys and values of all its tokens, and what reading the prompt takes for a moment.
 
     Args:
         model: That writes.
         prompt: Tokens of the prompt.
         new: Of the answer.
+        read: Tokens of the prompt that have been read: each row has keys and values of its own of them all the same.
     """
     whole: Any = model.config
     text = whole.get_text_config()
@@ -161,10 +163,11 @@ def row_bytes(model: PreTrainedModel, prompt: int, new: int) -> float:
     cache = 2 * layers * (getattr(text, "num_key_value_heads", None) or heads) * size * width * (prompt + new)
     # Of one layer at a time: hidden states and their copies, queries, keys, values, the two feed-forward halves.
     inner = getattr(text, "intermediate_size", None) or getattr(text, "d_ff", None) or 4 * text.hidden_size
-    reading = prompt * (6 * text.hidden_size + 3 * inner) * width
+    left = prompt - read
+    reading = left * (6 * text.hidden_size + 3 * inner) * width
     if getattr(text, "_attn_implementation", None) == "eager":
-        reading += 2 * heads * prompt * prompt * max(width, 4)
+        reading += 2 * heads * left * prompt * max(width, 4)
     # Scores of the last token, as the model has them, in 32 bits, and changed.
-    last = 1 if "logits_to_keep" in inspect.signature(type(model).forward).parameters else prompt
+    last = 1 if "logits_to_keep" in inspect.signature(type(model).forward).parameters else left
     scores = text.vocab_size * ((last + 1) * width + 8)
     return float(_GROWTH * cache + reading + scores)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from supertune.errors import UserError
+from supertune.generate.reading import Read, empty_cache, keeps_every_token
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +40,15 @@ class Writer:
     Args:
         model: A causal language model, or one with an encoder and a decoder, maybe with a peft adapter.
 
+    Attributes:
+        body: The model itself.
+        kind: Of an adapter that puts tokens before texts; None where there is none.
+        encoder: Whether it reads with an encoder.
+        extra: Tokens that the adapter puts before each text.
+        fixed: How many of these stand before any padding: those of a prefix, being in the cache already. Those of a
+            prompt stand between padding and text.
+        keeps: Whether what it has read can be kept, see `keeps_every_token`.
+
     Raises:
         UserError: The adapter is of a kind that has no place here.
     """
@@ -54,13 +64,23 @@ class Writer:
         if self.kind and (self.encoder or self.kind not in (*_IN_FRONT, _BEFORE_ALL)):
             what = "an encoder and a decoder" if self.encoder else "this model"
             raise UserError(f"{what} cannot write with an adapter of the kind {self.kind}", fix="use LoRA")
+        self.fixed = self.extra if self.kind == _BEFORE_ALL else 0
+        self.keeps = keeps_every_token(self.body)
 
-    def start(self, prompts: Sequence[Sequence[int]]) -> Start:
-        """The prompts as a batch; each is padded with a token of its own, which no penalty of repetition can notice."""
+    def start(self, prompts: Sequence[Sequence[int]], read: Read | None = None, *, recording: bool = False) -> Start:
+        """The prompts as a batch; each is padded with a token of its own, which no penalty of repetition can notice.
+
+        Args:
+            prompts: Token ids of each.
+            read: What they all begin with, if it has been read.
+            recording: Keep all that is read; of models that can.
+        """
         import torch
 
         with torch.no_grad():
-            return self._encoded(prompts) if self.encoder else self._prompted(prompts)
+            if self.encoder:
+                return self._encoded(prompts)
+            return self._prompted(prompts, read, recording=recording and self.keeps)
 
     def _encoded(self, prompts: Sequence[Sequence[int]]) -> Start:
         import torch
@@ -77,25 +97,30 @@ class Writer:
             begin = self.body.generation_config.bos_token_id
         return Start(torch.full((len(prompts), 1), begin, device=device), known, {}, states)
 
-    def _prompted(self, prompts: Sequence[Sequence[int]]) -> Start:
+    def _prompted(self, prompts: Sequence[Sequence[int]], read: Read | None, *, recording: bool) -> Start:
         import torch
 
         longest, rows = max(map(len, prompts)), len(prompts)
-        # A prefix stands before the padding, being in the cache already; a prompt between padding and text.
-        first = self.extra if self.kind == _BEFORE_ALL else 0
-        inner = self.extra - first
-        ids = [[prompt[0]] * (self.extra + longest - len(prompt)) + list(prompt) for prompt in prompts]
-        mask = [[1] * first + [0] * (longest - len(prompt)) + [1] * (inner + len(prompt)) for prompt in prompts]
+        paddings = [longest - len(prompt) for prompt in prompts]
+        inner = self.extra - self.fixed
+        filled = zip(paddings, prompts, strict=True)
+        ids = [[prompt[0]] * (self.extra + padding) + list(prompt) for padding, prompt in filled]
+        mask = [[1] * self.fixed + [0] * padding + [1] * (inner + longest - padding) for padding in paddings]
         device = self.body.device
         texts, known = torch.tensor(ids, device=device), torch.tensor(mask, device=device)
         given: dict[str, Any] = {}
-        if self.kind == _BEFORE_ALL:
+        if read is not None:
+            given["past_key_values"] = read.cache(paddings, recording=recording)
+        elif self.fixed:
             given["past_key_values"] = self._model.get_prompt(batch_size=rows)
-        elif self.kind:
+            if recording:
+                given["past_key_values"].activate_past_recording()
+        elif recording:
+            given["past_key_values"] = empty_cache(self.body.config, recording=True)
+        if inner:
             embedded = self.body.get_input_embeddings()(texts)
             tokens = self._model.get_prompt(batch_size=rows).to(embedded.dtype)
-            for row, prompt in enumerate(prompts):
-                padding = longest - len(prompt)
+            for row, padding in enumerate(paddings):
                 embedded[row, padding : padding + inner] = tokens[row]
             given["inputs_embeds"] = embedded
         return Start(texts, known, given)

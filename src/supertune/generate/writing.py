@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import numpy as np
 from supertune.contracts import IntArray
 from supertune.errors import UserError
 from supertune.generate.decoding import Decoding, Written
-from supertune.generate.padding import padding_changes_texts
+from supertune.generate.padding import tried
 from supertune.generate.prompts import batches, fitted, most_tokens, room_for
+from supertune.generate.reading import Context, Read
 from supertune.generate.settings import Generated, GenerationSettings
+from supertune.generate.sharing import read_once, sharing
 from supertune.generate.starting import Writer
 from supertune.generate.stopping import Decode, Speech, Stops
 from supertune.memory import out_of_memory
@@ -40,7 +43,8 @@ def generate(
 
     Prompts of like length are written on side by side, as many as the free memory holds, and fewer where it runs out
     all the same. In 32 bits each gets the text that it would get alone, whatever it shares a batch with; where a
-    model cannot be given padding without changing what it says, only prompts of equal length share one.
+    model cannot be given padding without changing what it says, only prompts of equal length share one. What many
+    prompts begin with (a long instruction, the same examples) is read once, where the model keeps what it reads.
 
     Args:
         model: Any causal language model of transformers, or one with an encoder and a decoder; with a peft adapter,
@@ -58,7 +62,6 @@ def generate(
     writer = Writer(model)
     ids, cut = fitted(prompts, writer.body, settings, writer.extra)
     stops = _stops(writer, settings, decode)
-    lengths = np.array([len(one) for one in ids], np.int64)
     found: dict[int, Written] = {}
     tokens = beside = 0
 
@@ -68,31 +71,28 @@ def generate(
         if progress:
             progress(len(found) + max(beside - live, 0), tokens)
 
-    with _evaluating(writer.body):
-        equal = padding_changes_texts(writer, ids)
-        longest = int(lengths.max())
-        room = most_tokens(writer.body, settings.beams, longest + writer.extra, settings.max_new_tokens)
-        waiting = batches(lengths, settings.most_rows, room, settings.max_new_tokens, equal=equal)
+    with evaluating(writer.body):
+        waiting = _planned(writer, ids, settings)
         while waiting:
-            rows = waiting.pop(0)
-            wanted, beside = [ids[row] for row in rows], len(rows)
-            seed = (settings.seed, int(rows[0]))
+            batch = waiting.pop(0)
+            wanted, beside = [ids[row] for row in batch.rows], len(batch.rows)
+            seed = (settings.seed, int(batch.rows[0]))
             try:
-                written = _written(Decoding(writer, wanted, stops, settings, seed, stepped))
+                written = _written(Decoding(writer, wanted, stops, settings, seed, stepped, batch.read))
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                if len(rows) == 1:
+                if beside == 1:
                     raise UserError(
                         f"there is not enough memory to write {settings.max_new_tokens} tokens after a prompt of "
                         f"{len(wanted[0])}",
                         fix="shorten the prompt, or ask for fewer new tokens",
                     ) from error
-                waiting = _halved([rows, *waiting], len(rows) // 2)
+                waiting = _halved([batch, *waiting], beside // 2)
                 written = {}
             if not written:
                 _freed()
-            found |= {int(rows[place]): one for place, one in written.items()}
+            found |= {int(batch.rows[place]): one for place, one in written.items()}
         if progress:
             progress(len(found), tokens)
     return [_generated(found[row], stops, cut[row]) for row in range(len(ids))]
@@ -105,6 +105,7 @@ def stream(
     *,
     decode: Decode,
     done: Callable[[Generated], None] | None = None,
+    context: Context | None = None,
 ) -> Iterator[str]:
     """One text as it is written, in pieces that end between characters; close the iterator to stop.
 
@@ -116,6 +117,8 @@ def stream(
         settings: How to write; without beams, which know what they say only at the end.
         decode: See `generate`.
         done: Gets the whole, when the text has come to its end.
+        context: What the same model has read and written before: what the prompt begins with of it is not read again.
+            Afterwards it holds this text, however far it came.
 
     Raises:
         UserError: See `generate`; or beams are asked for.
@@ -125,7 +128,7 @@ def stream(
     writer = Writer(model)
     (ids,), (cut,) = fitted([prompt], writer.body, settings, writer.extra)
     stops = _stops(writer, settings, decode)
-    return _told(writer, ids, cut, stops, settings, done)
+    return _told(writer, ids, cut, stops, settings, done, context if settings.use_cache else None)
 
 
 def prompt_room(model: Any, settings: GenerationSettings) -> int | None:
@@ -149,27 +152,33 @@ def _told(
     stops: Stops,
     settings: GenerationSettings,
     done: Callable[[Generated], None] | None,
+    context: Context | None,
 ) -> Iterator[str]:
     speech, held, count = Speech(stops.decode), "", 0
-    with _evaluating(writer.body):
-        decoding = Decoding(writer, [ids], stops, settings, (settings.seed, 0), lambda _: None)
-    while not decoding.written:
-        with _evaluating(writer.body):
-            decoding.advance(1)
-        tokens = decoding.written[0][0] if decoding.written else decoding.new[0]
-        ended = decoding.written[0][1] if decoding.written else None
-        said = tokens[count : len(tokens) - (ended == "stop")]
-        count = len(tokens)
-        held += "".join(map(speech.add, said))
-        if ended is not None:
-            held += speech.rest()
-            held = held[
-                : min((place for string in stops.strings if (place := held.find(string)) >= 0), default=len(held))
-            ]
-        keep = 0 if ended is not None else stops.may_go_on(held)
-        piece, held = held[: len(held) - keep], held[len(held) - keep :]
-        if piece:
-            yield piece
+    known = context.known(writer.body, ids) if context else None
+    with evaluating(writer.body):
+        decoding = Decoding(
+            *(writer, [ids], stops, settings, (settings.seed, 0), lambda _: None, known), recording=context is not None
+        )
+    try:
+        while not decoding.written:
+            with evaluating(writer.body):
+                decoding.advance(1)
+            tokens = decoding.written[0][0] if decoding.written else decoding.new[0]
+            ended = decoding.written[0][1] if decoding.written else None
+            said = tokens[count : len(tokens) - (ended == "stop")]
+            count = len(tokens)
+            held += "".join(map(speech.add, said))
+            if ended is not None:
+                held = stops.before(held + speech.rest())
+            keep = 0 if ended is not None else stops.may_go_on(held)
+            piece, held = held[: len(held) - keep], held[len(held) - keep :]
+            if piece:
+                yield piece
+    finally:
+        # However far it came: whoever stops the text closes the iterator.
+        if context:
+            context.keep(writer.body, decoding.read)
     if done:
         done(_generated(decoding.written[0], stops, cut))
 
@@ -180,9 +189,49 @@ def _written(decoding: Decoding) -> dict[int, Written]:
     return decoding.written
 
 
-def _halved(waiting: Sequence[IntArray], most: int) -> list[IntArray]:
+@dataclass(frozen=True)
+class _Batch:
+    """Prompts that are written on side by side.
+
+    Attributes:
+        rows: int64 (rows,): their numbers.
+        read: What they all begin with, if it has been read.
+    """
+
+    rows: IntArray
+    read: Read | None
+
+
+def _planned(writer: Writer, ids: Sequence[Sequence[int]], settings: GenerationSettings) -> list[_Batch]:
+    """The batches of those that share their beginning, then of the others."""
+    new = settings.max_new_tokens
+    alike, tokens = sharing(ids, new) if settings.use_cache else (np.zeros(0, np.int64), 0)
+    begun = read_once(writer, ids[alike[0]][:tokens]) if tokens else None
+    everyone = np.arange(len(ids))
+    groups = [(alike, begun), (np.setdiff1d(everyone, alike), None)] if begun else [(everyone, None)]
+    planned = []
+    for rows, read in groups:
+        if not len(rows):
+            continue
+        some = [ids[row] for row in rows]
+        lengths = np.array([len(one) for one in some], np.int64)
+        found = tried(writer, some, read)
+        known = len(found.read.ids) if found.read else 0
+        room = most_tokens(writer.body, settings.beams, int(lengths.max()) + writer.extra, new, known)
+        planned += [
+            _Batch(rows[places], found.read)
+            for places in batches(lengths, settings.most_rows, room, new, equal=found.equal)
+        ]
+    return planned
+
+
+def _halved(waiting: Sequence[_Batch], most: int) -> list[_Batch]:
     """Batches of at most ``most`` rows."""
-    return [rows[start : start + most] for rows in waiting for start in range(0, len(rows), most)]
+    return [
+        _Batch(batch.rows[start : start + most], batch.read)
+        for batch in waiting
+        for start in range(0, len(batch.rows), most)
+    ]
 
 
 def _freed() -> None:
@@ -208,7 +257,7 @@ def _generated(written: Written, stops: Stops, cut: int) -> Generated:
 
 
 @contextlib.contextmanager
-def _evaluating(body: Any) -> Iterator[None]:
+def evaluating(body: Any) -> Iterator[None]:
     """Without dropout while the block lasts."""
     training = [module for module in body.modules() if module.training]
     body.eval()

@@ -19,6 +19,7 @@ from supertune.recipes.check import check_allowed, check_metric
 from supertune.recipes.forgetting import check_general
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.measure import measure
+from supertune.recipes.measure_writing import row_likelihoods
 from supertune.recipes.measured import Measurement
 from supertune.recipes.predict import show_scores
 from supertune.recipes.prepare import prepare
@@ -329,8 +330,12 @@ def write_rivals(store: RunStore, measured: Measurement, start: Start) -> None:
     without = () if shown else (*held.task.token_columns(table), *held.task.columns.labels)
     for baseline, outcome in writings.others.items():
         assert outcome.ended is not None
-        told = zip(outcome.outputs, outcome.ended, strict=True)
-        predictions = (Prediction(row, text, more={"ended": ended}) for row, (text, ended) in enumerate(told))
+        likely = writings.likely.get(baseline)
+        costs: Sequence[Mapping[str, float]] = [{}] * len(outcome) if likely is None else row_likelihoods(likely)
+        told = zip(outcome.outputs, outcome.ended, costs, strict=True)
+        predictions = (
+            Prediction(row, text, more={"ended": ended, **cost}) for row, (text, ended, cost) in enumerate(told)
+        )
         rows = zip(table.rows(), table.row_ids, predictions, strict=True)
         store.write_predictions(
             f"{measured.final_split}_{baseline}",

@@ -16,7 +16,7 @@ from supertune.data import Table
 from supertune.evaluate import measure, metrics_for, paired_difference
 from supertune.generate import Generated
 from supertune.language import is_chinese
-from supertune.recipes.few_shot import few_shot
+from supertune.recipes.few_shot import few_shot, few_shot_likelihoods, shown_examples
 from supertune.recipes.forgetting import measure_forgetting
 from supertune.recipes.measured import Held, Measurement, Writings
 from supertune.recipes.rows import LoadedRows
@@ -67,6 +67,7 @@ def measure_writing(
         primary = written_metric(task, model)
         found = measure(model, metrics_of(task, model.answers), **settings)
         scores[final], undefined = {**found.scores, **scores[final]}, dict(found.undefined)
+        baselines |= {name: _scored(outcome, task, settings) for name, outcome in writings.likely.items()}
         baselines = {
             name: {**_scored(outcome, task, settings), **baselines.get(name, {})} for name, outcome in rivals.items()
         }
@@ -116,15 +117,22 @@ def predictions(
         likely: Their likelihoods.
         generated: Position in the table → what was written.
     """
-    means = likely.outputs / np.maximum(likely.targets[:, 0], 1)
-    losses = dict(zip(np.unique(features.rows).tolist(), means.tolist(), strict=True))
+    told = dict(zip(np.unique(features.rows).tolist(), row_likelihoods(likely), strict=True))
     found = []
     for row in range(len(table)):
         one = generated.get(row)
         more = {} if one is None else {"ended": one.ended}
-        more |= {"loss_per_token": losses[row]} if row in losses else {}
+        more |= told.get(row, {})
         found.append(Prediction(row, None if one is None else one.text.strip(), more=more))
     return found
+
+
+def row_likelihoods(likely: Outcome) -> list[dict[str, float]]:
+    """How likely the texts of each row are, for its line in the predictions."""
+    tokens, characters = (np.maximum(counts, 1) for counts in likely.targets.T)
+    losses, bits = likely.outputs / tokens, likely.outputs / characters / math.log(2)
+    columns = zip(losses.tolist(), bits.tolist(), strict=True)
+    return [{"loss_per_token": loss, "bits_per_character": bit} for loss, bit in columns]
 
 
 def metrics_of(task: GenerationTask, answers: str) -> list[str]:
@@ -162,15 +170,20 @@ def _written(
     author = Author(saved.model, saved.tokenizer, task, saved.max_length, config.evaluate.batch_size)
     generated = author.write(conversations, console, f"writing {len(asked):,} answers")
     others: dict[str, Sequence[Generated]] = {}
+    likely: dict[str, Outcome] = {}
     if before is not None:
         bare = replace(author, model=before.model)
         others[UNTRAINED] = bare.write(conversations, console, "writing, before training")
         some = table.select(asked, step="asked")
-        others[FEW_SHOT] = few_shot(bare, rows.splits["train"], some, seed, console)
+        shown = shown_examples(bare, rows.splits["train"], some, seed)
+        others[FEW_SHOT] = few_shot(bare, shown, console)
+        if not task.encoder_decoder:
+            likely[FEW_SHOT] = few_shot_likelihoods(bare, shown, some, console)
     writings = Writings(
         asked,
         tuple(said(conversation.messages) for conversation in conversations),
         written_outcome(table, asked, task, generated),
         {name: written_outcome(table, asked, task, texts) for name, texts in others.items()},
+        likely,
     )
     return writings, dict(zip(asked.tolist(), generated, strict=True))

@@ -47,12 +47,15 @@ class Writings:
         asked: What was asked, as people wrote it.
         model: What the model wrote, beside what people did.
         others: Baseline → what it wrote.
+        likely: Baseline → how likely it found what people wrote for these rows, where it was asked in another way than
+            the model.
     """
 
     rows: NDArray[np.int64]
     asked: tuple[str, ...]
     model: Outcome
     others: Mapping[str, Outcome]
+    likely: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
