@@ -139,8 +139,37 @@ class Task(Protocol):
         """The same task with (outputs, targets) → (summed loss, items), which only training needs."""
         ...
 
+    def measuring(self, losses: Callable[..., torch.Tensor]) -> Task:
+        """The same task that can tell how likely texts are; itself where it answers by something else.
+
+        Args:
+            losses: (hidden states, output head, next tokens, soft cap) → −ln p of each token.
+        """
+        ...
+
+    def check_model(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], where: str) -> None:
+        """Check that the model computes what the task takes for granted of it.
+
+        Args:
+            model: As it will be trained.
+            batch: A few training items.
+            where: What the model is called in messages.
+
+        Raises:
+            UserError: It does not.
+        """
+        ...
+
     def labelled(self, features: Features) -> NDArray[np.bool_]:
         """Bool (items,): which items have a target: the others are predicted, never learned from or scored."""
+        ...
+
+    def learned_groups(self, features: Features) -> Features:
+        """The training items with the groups that are learned from; themselves where each is learned from alone."""
+        ...
+
+    def relating(self, features: Features) -> Task:
+        """The same task that knows which of the training items belong together, where its loss hangs on that."""
         ...
 
     def scored_rows(self, features: Features) -> IntArray:

@@ -26,11 +26,10 @@ from supertune.models import (
     write_embedding,
 )
 from supertune.recipes.start import Start
-from supertune.recipes.template import with_likelihoods
 from supertune.runs import open_run
 from supertune.strategies import STRATEGIES, build_strategy
 from supertune.tasks import TASKS, GenerationTask, RetrievalTask, stop_generation, stop_ids, task_from_state
-from supertune.train import predict_outputs
+from supertune.train import predict_outputs, token_losses
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -154,7 +153,7 @@ def open_saved(folder: Path) -> SavedModel:
             "was not written by this version of supertune", where=str(folder / TASK_FILE), fix="train again, or update"
         )
     try:
-        task = with_likelihoods(task_from_state(described["task"], described["state"]))
+        task = task_from_state(described["task"], described["state"]).measuring(token_losses)
         max_length, base = int(described["max_length"]), dict(described["base"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error

@@ -18,7 +18,6 @@ from supertune.models import ModelSource, load_configuration
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
 from supertune.tasks import ConversationEncoder, GenerationTask, probed
-from supertune.train import token_losses
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,11 +29,6 @@ _LONG = 0.99
 """Share of the training answers that fit into what is written at most."""
 _ROOM = 1.25
 """How much longer than those an answer may become before it is cut off."""
-
-
-def with_likelihoods(task: Task) -> Task:
-    """The same task with what tells how likely texts are, where it asks for that."""
-    return task.measuring(token_losses) if isinstance(task, GenerationTask) else task
 
 
 def for_model(task: Task, source: ModelSource) -> Task:
