@@ -17,7 +17,6 @@ from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
 from supertune.recipes.packing import begin_checkpointing, begin_packing
 from supertune.recipes.start import Start
-from supertune.tasks import RetrievalTask
 from supertune.train import (
     BITS,
     Batching,
@@ -169,7 +168,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     )
     steps = plan.steps(features["train"])
     task = task.relating(features["train"])
-    learner = _learner(start, _objective(start, task, model, frozen_layers), model, steps)
+    learner = _learner(start, _objective(start, task, model, frozen_layers, features["train"]), model, steps)
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)
     BITS.seed(seed)
@@ -265,10 +264,12 @@ def moves_rows(config: Config) -> bool:
     return train.embeddings == "rows" and train.optimizer in ("adamw", "adam") and not looks_at_all
 
 
-def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective | Coupled:
+def _objective(
+    start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None, learned: Features
+) -> Objective | Coupled:
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
     train = start.config.train
-    if isinstance(task, RetrievalTask):
+    if learned.groups is not None:
         answers = task.forward if frozen is None else frozen.recalling(task.forward)
         return Coupled(neftune(answers, train.neftune), task.criterion)
     similar = _by_similarity(start)

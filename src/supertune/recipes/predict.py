@@ -24,7 +24,7 @@ from supertune.recipes.saved import SavedModel, open_saved
 from supertune.recipes.typed import grouped, optional_columns, typed_table
 from supertune.recipes.writing_choices import WritingChoices, check_choices
 from supertune.runs import RunStore, open_run, prediction_row, score_text
-from supertune.tasks import GenerationTask, RerankTask
+from supertune.tasks import GenerationTask
 
 _BATCH = 1024
 """Rows encoded and predicted at once: what is shown as progress."""
@@ -266,8 +266,7 @@ def evaluate_file(
         raise UserError(
             f"this model was trained for {saved.task.name} and writes nothing", where="generate", fix="leave it out"
         )
-    if isinstance(saved.task, RerankTask):
-        table = own_candidates(saved.task, table)
+    table = own_candidates(saved.task, table)
     with console.progress("tokenising", len(table)) as bar:
         cache = TokenCache(console.warn)
         features = encode_labelled(saved.task, table, saved.tokenizer, saved.max_length, cache=cache, progress=bar)
