@@ -17,10 +17,10 @@ from supertune.errors import UserError
 from supertune.models import ModelSource, load_configuration
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
-from supertune.tasks import ConversationEncoder, GenerationTask, probed
+from supertune.tasks import ConversationEncoder, GenerationTask, probed, stop_generation, stop_ids
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _PROBED = 200
 """Rows, spread over all, by which it is found what the template does."""
@@ -111,6 +111,12 @@ def settled_template(
     task.encoder(tokenizer, max_length)
     said = "enable_thinking: false, so that the model is asked as it was trained"
     return SettledTemplate(task, options, (said, *probe.announcements))
+
+
+def tell_stops(model: PreTrainedModel, task: Task, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let whoever opens the model with another tool stop where answers end as well."""
+    if isinstance(task, GenerationTask):
+        stop_generation(model.generation_config, stop_ids(task.stops, tokenizer))
 
 
 def with_answers(start: Start, task: Task, learned: Features) -> tuple[Start, Task]:
