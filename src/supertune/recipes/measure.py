@@ -14,12 +14,10 @@ from supertune.contracts import Features, Score
 from supertune.evaluate import measure as measure_outcome
 from supertune.evaluate import metrics_for, paired_difference
 from supertune.recipes.kinds import kind_of
-from supertune.recipes.measure_writing import measure_writing
 from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
 from supertune.recipes.without_leaked import without_leaked
-from supertune.tasks import GenerationTask
 
 
 def measure(
@@ -34,8 +32,6 @@ def measure(
         config: Resamples and seeds.
         console: Where to show progress.
     """
-    if isinstance(saved.task, GenerationTask):
-        return measure_writing(saved, saved.task, rows, features, config, console)
     settings: dict[str, int] = {"seed": config.train.seed, "resamples": config.evaluate.resamples}
     kind = kind_of(saved.task)
     held = _held(saved, rows, features, config, console)
