@@ -38,16 +38,12 @@ from supertune.contracts.rows import (
     Rows,
     model_inputs,
 )
+from supertune.contracts.strategy import FrozenPrefix, LearnsBySimilarity, ParameterGroup, ReadsLabels, Strategy
 from supertune.contracts.work import (
     Consumer,
-    FrozenPrefix,
     Head,
-    LearnsBySimilarity,
-    ParameterGroup,
     Predictor,
-    ReadsLabels,
     Stop,
-    Strategy,
     Task,
     label_names,
 )

@@ -17,7 +17,6 @@ from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
 from supertune.recipes.packing import begin_checkpointing, begin_packing
 from supertune.recipes.start import Start
-from supertune.tasks import GenerationTask, RetrievalTask
 from supertune.train import (
     BITS,
     Batching,
@@ -57,7 +56,7 @@ if TYPE_CHECKING:
 
 
 _TRIED = 4
-"""Items by which it is tried whether the model makes its logits as is assumed."""
+"""Items by which it is tried whether the model computes what the task takes for granted."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +143,8 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         features = {**features, "train": with_label_rows(start, similar, task, features["train"])}
     for encoded in features.values():
         check_tokens(start, model, encoded)
-    if isinstance(task, GenerationTask):
-        shortest = np.argsort(features["train"].lengths, kind="stable")[:_TRIED]
-        task.check_model(model, collate(features["train"], shortest, {}), str(start.source.folder))
+    shortest = np.argsort(features["train"].lengths, kind="stable")[:_TRIED]
+    task.check_model(model, collate(features["train"], shortest, {}), str(start.source.folder))
     frozen_layers = _still(start, model)
     use_fast_dropout(model)
     set_attention(model, settings.attention)
@@ -169,9 +167,8 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
         packed=settings.packing is True,
     )
     steps = plan.steps(features["train"])
-    if isinstance(task, RetrievalTask):
-        task = task.relating(features["train"])
-    learner = _learner(start, _objective(start, task, model, frozen_layers), model, steps)
+    task = task.relating(features["train"])
+    learner = _learner(start, _objective(start, task, model, frozen_layers, features["train"]), model, steps)
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)
     BITS.seed(seed)
@@ -267,10 +264,12 @@ def moves_rows(config: Config) -> bool:
     return train.embeddings == "rows" and train.optimizer in ("adamw", "adam") and not looks_at_all
 
 
-def _objective(start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None) -> Objective | Coupled:
+def _objective(
+    start: Start, task: Task, model: PreTrainedModel, frozen: FrozenLayers | None, learned: Features
+) -> Objective | Coupled:
     """What is minimised: the task's loss, changed by whatever draws anew at every pass."""
     train = start.config.train
-    if isinstance(task, RetrievalTask):
+    if learned.groups is not None:
         answers = task.forward if frozen is None else frozen.recalling(task.forward)
         return Coupled(neftune(answers, train.neftune), task.criterion)
     similar = _by_similarity(start)

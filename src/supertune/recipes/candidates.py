@@ -9,7 +9,7 @@ import numpy as np
 
 from supertune.config import TaskConfig
 from supertune.console import Console
-from supertune.contracts import Columns
+from supertune.contracts import Columns, Task
 from supertune.data import Table, ranked_rows
 from supertune.errors import UserError
 from supertune.passages import Bm25
@@ -66,9 +66,11 @@ def with_candidates(task: TaskConfig, rows: LoadedRows, console: Console) -> Loa
     return replace(rows, columns=columns, splits={**rows.splits, "train": tables["train"]}, whole=held_out)
 
 
-def own_candidates(task: RerankTask, table: Table) -> Table:
+def own_candidates(task: Task, table: Table) -> Table:
     """The rows of a file with what words find among its own passages, for a model that was trained in that way."""
-    if CANDIDATES not in task.columns.negatives or names_others(task.columns, table):
+    if not isinstance(task, RerankTask) or CANDIDATES not in task.columns.negatives:
+        return table
+    if names_others(task.columns, table):
         return table
     asked = list(ranked_rows(table, task.columns))
     return _beside(table, asked, asked, task.candidates, True)

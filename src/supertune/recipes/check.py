@@ -21,7 +21,7 @@ from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.template import for_model
 from supertune.recipes.vectors import task_settings
 from supertune.recipes.written_check import written_lengths
-from supertune.tasks import TASKS, GenerationTask
+from supertune.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     tokenizer = load_tokenizer(source, max_length=max_length)
     rendered: list[Finding] = []
     lengths: Mapping[str, IntArray]
-    if isinstance(task, GenerationTask):
+    if columns.layout is not None:
         lengths, rendered = written_lengths(task, labelled, tokenizer, max_length, console)
     else:
         lengths = {

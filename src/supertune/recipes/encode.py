@@ -18,8 +18,9 @@ from supertune.files import sha256_bytes
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
-from supertune.recipes.template import for_model, with_likelihoods
-from supertune.tasks import TASKS, RetrievalTask, tokenizer_fingerprint
+from supertune.recipes.template import for_model
+from supertune.tasks import TASKS, tokenizer_fingerprint
+from supertune.train import token_losses
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -39,7 +40,7 @@ def fitted_task(start: Start, rows: LoadedRows) -> Task:
     with in_file(learned):
         task.fit_state(learned)
     kind_of(task).check_metric(task, start.config.evaluate.metric)
-    return with_likelihoods(task.minimising(kind_of(task).criterion(task, start.config.train, learned)))
+    return task.minimising(kind_of(task).criterion(task, start.config.train, learned)).measuring(token_losses)
 
 
 @contextmanager
@@ -142,13 +143,11 @@ def after(before: int, bar: Callable[[int], None]) -> Callable[[int], None]:
 
 def labelled_only(task: Task, features: Mapping[str, Features]) -> dict[str, Features]:
     """The features of what there is to learn from; those of a split that lacks nothing as they are, not copied."""
-    return {split: _labelled(task, encoded, split) for split, encoded in features.items()}
+    found = {split: _labelled(task, encoded) for split, encoded in features.items()}
+    return {split: task.learned_groups(encoded) if split == "train" else encoded for split, encoded in found.items()}
 
 
-def _labelled(task: Task, encoded: Features, split: str) -> Features:
-    if isinstance(task, RetrievalTask):
-        # Held-out rows stay whole: what nobody asks for can be found as well.
-        return task.learned_groups(encoded) if split == "train" else encoded
+def _labelled(task: Task, encoded: Features) -> Features:
     labelled = task.labelled(encoded)
     return encoded if labelled.all() else encoded.take(np.flatnonzero(labelled))
 

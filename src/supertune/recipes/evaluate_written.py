@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from supertune.config import Config
 from supertune.console import Console
-from supertune.contracts import Features, Outcome, Prediction, Score
+from supertune.contracts import Features, Outcome, Score
 from supertune.data import Table, TokenCache, well_formed
 from supertune.errors import UserError
 from supertune.evaluate import measure
 from supertune.generate import Generated
 from supertune.recipes.encode import encode_labelled
 from supertune.recipes.measure_writing import metrics_of, predictions
+from supertune.recipes.measured import Evaluated
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.saved import SavedModel
 from supertune.recipes.written import Author, asked_rows, written_outcome
@@ -24,28 +24,9 @@ Generate = int | Literal["all"] | None
 """Rows that are written: so many, all that have an answer, or None for as many as the run was measured on."""
 
 
-@dataclass(frozen=True)
-class EvaluatedWriting:
-    """What was measured.
-
-    Attributes:
-        table: The rows.
-        scores: Metric → score.
-        predictions: One for each row: what was written, if anything, and how likely its answer is.
-        answered: Rows that have an answer.
-        written: Of how many of them the model wrote one itself.
-    """
-
-    table: Table
-    scores: Mapping[str, Score]
-    predictions: list[Prediction]
-    answered: int
-    written: int
-
-
 def evaluate_written(
     saved: SavedModel, table: Table, config: Config, generate: Generate, console: Console
-) -> EvaluatedWriting:
+) -> Evaluated:
     """Likelihoods of all rows that have an answer, and scores of what is written to some of them or all.
 
     The same rows with the run's own settings give the scores of its metrics.json.
@@ -56,6 +37,10 @@ def evaluate_written(
         config: The run's: how many rows it was measured on, and the seed by which they are drawn.
         generate: How many rows to write.
         console: Where to show progress.
+
+    Returns:
+        Of each row what was written, if anything, and how likely its answer is; ``answered``, rows that have an answer,
+        and ``written``, of how many of them the model wrote one itself.
 
     Raises:
         UserError: No row has an answer, or one cannot be asked.
@@ -83,7 +68,7 @@ def evaluate_written(
         console.say("  nothing is written (--generate 0): scores tell how likely the answers are")
     scores |= _scored(likely, task, config)
     told = predictions(table, features, task, likely, generated)
-    return EvaluatedWriting(table, scores, told, len(likely), len(generated))
+    return Evaluated(table, scores, lambda: told, {"answered": len(likely), "written": len(generated)})
 
 
 def _encoded(saved: SavedModel, table: Table, console: Console) -> Features:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from supertune.config import Config, dump_config
@@ -15,10 +15,10 @@ from supertune.console import Console
 from supertune.contracts import Event, Features, Prediction, ReadsLabels, Task
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
+from supertune.recipes.answering import Answerer, answerer_of
 from supertune.recipes.check import check_allowed, check_metric
 from supertune.recipes.forgetting import check_general
 from supertune.recipes.kinds import kind_of
-from supertune.recipes.measure import measure
 from supertune.recipes.measure_writing import row_likelihoods
 from supertune.recipes.measured import Measurement
 from supertune.recipes.predict import show_scores
@@ -36,7 +36,6 @@ from supertune.recipes.teacher import taught
 from supertune.recipes.train_seeds import TrainedSeeds, train_seeds
 from supertune.recipes.witnesses import witnessed
 from supertune.runs import RunStore, Status, create_run, prediction_row, sole_writer
-from supertune.tasks import GenerationTask
 from supertune.train import check_trackers
 
 
@@ -117,10 +116,11 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         saved = save_and_reload(store, start, task, prepared.features, trained)
         clock.lap("save")
         console.heading("Measuring")
-        measured = measure(saved, prepared.rows, prepared.features, start.config, console)
+        answerer = answerer_of(saved)
+        measured = answerer.measure(prepared.rows, prepared.features, start.config, console)
         store.write_metrics(measured.scores)
-        write_predictions(store, measured, start)
-        write_rivals(store, measured, start)
+        write_predictions(store, answerer, measured, start)
+        write_rivals(store, answerer, measured, start)
         clock.lap("measure")
         record.results(measured.scores, seed=trained.best.seed)
         record(Event("done", trained.best.steps, {"examples_seen": trained.examples_seen}))
@@ -302,22 +302,17 @@ def save_and_reload(
     return saved
 
 
-def write_predictions(store: RunStore, measured: Measurement, start: Start) -> None:
+def write_predictions(store: RunStore, answerer: Answerer, measured: Measurement, start: Start) -> None:
     """One file per held-out split; if so configured without the texts, and what was cut out of them beside answers."""
-    shown = start.config.evaluate.text
-    for split, answers in measured.held.items():
-        written = isinstance(answers.task, GenerationTask)
-        predictions = answers.predictions if shown or written else [_without_words(one) for one in answers.predictions]
-        # What people wrote is text as well.
-        texts = (*answers.task.token_columns(answers.table), *(answers.task.columns.labels if written else ()))
-        without = () if shown else texts
-        rows = zip(answers.table.rows(), answers.table.row_ids, predictions, strict=True)
+    for split, held in measured.held.items():
+        predictions, without = (held.predictions, ()) if start.config.evaluate.text else answerer.without_texts(held)
+        rows = zip(held.table.rows(), held.table.row_ids, predictions, strict=True)
         store.write_predictions(
             split, (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows)
         )
 
 
-def write_rivals(store: RunStore, measured: Measurement, start: Start) -> None:
+def write_rivals(store: RunStore, answerer: Answerer, measured: Measurement, start: Start) -> None:
     """A file for each baseline that wrote texts, ``predictions/<split>_<baseline>.jsonl``, for the rows that it wrote.
 
     They have the names that their scores have in metrics.json.
@@ -326,8 +321,7 @@ def write_rivals(store: RunStore, measured: Measurement, start: Start) -> None:
         return
     held, writings = measured.final, measured.writings
     table = held.table.select(writings.rows, step="written")
-    shown = start.config.evaluate.text
-    without = () if shown else (*held.task.token_columns(table), *held.task.columns.labels)
+    _, without = (None, ()) if start.config.evaluate.text else answerer.without_texts(held)
     for baseline, outcome in writings.others.items():
         assert outcome.ended is not None
         likely = writings.likely.get(baseline)
@@ -341,12 +335,3 @@ def write_rivals(store: RunStore, measured: Measurement, start: Start) -> None:
             f"{measured.final_split}_{baseline}",
             (prediction_row(row, int(number), prediction, without=without) for row, number, prediction in rows),
         )
-
-
-def _without_words(prediction: Prediction) -> Prediction:
-    """The prediction without what was cut out of the text; of entities their characters and labels stay."""
-    answer = prediction.prediction
-    if isinstance(answer, list):
-        said = [{k: v for k, v in one.items() if k != "text"} if isinstance(one, dict) else one for one in answer]
-        return replace(prediction, prediction=said, more={})
-    return replace(prediction, more={})

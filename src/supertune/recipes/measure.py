@@ -14,12 +14,10 @@ from supertune.contracts import Features, Score
 from supertune.evaluate import measure as measure_outcome
 from supertune.evaluate import metrics_for, paired_difference
 from supertune.recipes.kinds import kind_of
-from supertune.recipes.measure_writing import measure_writing
 from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
 from supertune.recipes.without_leaked import without_leaked
-from supertune.tasks import GenerationTask, RetrievalTask
 
 
 def measure(
@@ -34,8 +32,6 @@ def measure(
         config: Resamples and seeds.
         console: Where to show progress.
     """
-    if isinstance(saved.task, GenerationTask):
-        return measure_writing(saved, saved.task, rows, features, config, console)
     settings: dict[str, int] = {"seed": config.train.seed, "resamples": config.evaluate.resamples}
     kind = kind_of(saved.task)
     held = _held(saved, rows, features, config, console)
@@ -49,7 +45,7 @@ def measure(
     if test is None or not config.evaluate.baselines:
         return Measurement(held, scores, saved.task.primary_metric, kind.rival, undefined)
     guesses = kind.guesses(test.task, rows.splits["train"], test, console)
-    if isinstance(saved.task, RetrievalTask):
+    if kind.rival == "untrained":
         guesses["untrained"] = _held(untrained(saved, config.model), rows, features, config, console)["test"].outcome
     baselines = {
         name: measure_outcome(outcome, metrics_for(saved.task.answers), **settings).scores
@@ -66,9 +62,10 @@ def _held(
 ) -> dict[str, Held]:
     """Every held-out split and what the model says about it.
 
-    Where answers are looked for among the rows of every split, those of the training rows are there as well.
+    Where texts are compared, answers are looked for among those of every split, the training rows' as well.
     """
-    splits = list(features) if isinstance(saved.task, RetrievalTask) else list(rows.whole)
+    compared = any(encoded.groups is not None for encoded in features.values())
+    splits = list(features) if compared else list(rows.whole)
     outputs: dict[str, NDArray[Any]] = {}
     for split in splits:
         encoded = features[split]

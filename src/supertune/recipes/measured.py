@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,23 @@ class Held:
     labelled: NDArray[np.int64]
     task: Task
     outputs: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """How good a model is on rows that somebody named.
+
+    Attributes:
+        table: The rows that were looked at.
+        scores: Metric → score.
+        predictions: Makes one for each of the rows.
+        more: What else is to be told, by name.
+    """
+
+    table: Table
+    scores: Mapping[str, Score]
+    predictions: Callable[[], Sequence[Prediction]]
+    more: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

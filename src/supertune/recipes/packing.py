@@ -8,8 +8,9 @@ import numpy as np
 
 from supertune.contracts import Features, Task
 from supertune.errors import UserError
+from supertune.recipes.settings import means_something
 from supertune.recipes.start import Start
-from supertune.tasks import GenerationTask, model_of_texts
+from supertune.tasks import model_of_texts
 from supertune.train import (
     can_checkpoint,
     checkpoint_activations,
@@ -43,7 +44,7 @@ def begin_packing(start: Start, task: Task, model: PreTrainedModel, features: Fe
     Raises:
         CannotPackError: It cannot, or what is learned would be something else.
     """
-    if not isinstance(task, GenerationTask):
+    if not means_something("train.packing", task):
         raise CannotPackError(f"means nothing for {task.name}", where="train.packing", fix="leave it out")
     if start.strategy.extra_tokens:
         raise _refused(f"{start.strategy.name} puts tokens before each text")

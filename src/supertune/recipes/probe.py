@@ -17,9 +17,8 @@ from supertune.memory import available_bytes
 from supertune.models import count_parameters, load_configuration
 from supertune.recipes.begin import Training, begin
 from supertune.recipes.packing import CannotPackError, may_checkpoint
-from supertune.recipes.settings import default_rate
+from supertune.recipes.settings import default_rate, means_something
 from supertune.recipes.start import Start
-from supertune.tasks import GenerationTask
 from supertune.train import Batching, StepMemory, collate, epoch_order, measure_attention, pays, range_test
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def probe(start: Start, task: Task, features: Mapping[str, Features], console: C
 def _packs(start: Start, task: Task, features: Features, console: Console) -> bool:
     """Whether the texts of a step stand in one row: where that pays, and the model can."""
     train = start.config.train
-    if not isinstance(task, GenerationTask) or start.strategy.extra_tokens or train.adversarial != "none":
+    if not means_something("train.packing", task) or start.strategy.extra_tokens or train.adversarial != "none":
         return False
     if not pays(features, epoch_order(features, Batching(train.batch_size, train.batch_tokens), train.seed, 0)):
         return False

@@ -16,21 +16,20 @@ from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, sha256_bytes, write_json
 from supertune.models import (
     ModelSource,
-    TextEmbedding,
     load_configuration,
     load_tokenizer,
     load_with_head,
     resolve,
     save_tokenizer,
     weights_digest,
-    write_embedding,
 )
 from supertune.recipes.start import Start
-from supertune.recipes.template import with_likelihoods
+from supertune.recipes.template import tell_stops
+from supertune.recipes.vectors import write_vectors
 from supertune.runs import open_run
 from supertune.strategies import STRATEGIES, build_strategy
-from supertune.tasks import TASKS, GenerationTask, RetrievalTask, stop_generation, stop_ids, task_from_state
-from supertune.train import predict_outputs
+from supertune.tasks import TASKS, task_from_state
+from supertune.train import predict_outputs, token_losses
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -90,25 +89,14 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
         "base": {"name": name, "sha256": source.sha256, "license": source.license},
         "strategy": start.config.strategy.model_dump(exclude_defaults=True) | {"name": strategy.name},
     }
-    if isinstance(task, GenerationTask):
-        # Whoever opens it with another tool stops where answers end as well.
-        stop_generation(model.generation_config, stop_ids(task.stops, start.tokenizer))
+    tell_stops(model, task, start.tokenizer)
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
-        if isinstance(task, RetrievalTask):
-            _write_vectors(task, model, start.max_length, partial)
-        elif strategy.adapter and "id2label" in task.head().config:
+        if strategy.adapter and "id2label" in task.head().config:
             write_json(partial / LABELS_FILE, {"labels": label_names(task)})
+        write_vectors(task, model, start.max_length, partial)
         _writing(save_tokenizer, start.tokenizer, partial)
         write_json(partial / TASK_FILE, described)
-
-
-def _write_vectors(task: RetrievalTask, model: PreTrainedModel, max_length: int, folder: Path) -> None:
-    """How a vector is made, as sentence-transformers reads it."""
-    settings = task.settings
-    embedding = TextEmbedding(settings.pooling, settings.query_prompt, settings.passage_prompt)
-    width = int(model.config.get_text_config().hidden_size)
-    write_embedding(folder, embedding, width=width, max_length=max_length)
 
 
 def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None:
@@ -120,8 +108,7 @@ def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None
     with atomic_folder(folder) as partial:
         _writing(STRATEGIES["full"]().save, model, str(partial), saved.base["name"])
         _writing(save_tokenizer, saved.tokenizer, partial)
-        if isinstance(saved.task, RetrievalTask):
-            _write_vectors(saved.task, model, saved.max_length, partial)
+        write_vectors(saved.task, model, saved.max_length, partial)
         described = {"format": _FORMAT, "task": saved.task.name, "state": saved.task.state()}
         described |= {"max_length": saved.max_length, "base": saved.base, "strategy": {"name": "full"}}
         write_json(partial / TASK_FILE, described)
@@ -154,7 +141,7 @@ def open_saved(folder: Path) -> SavedModel:
             "was not written by this version of supertune", where=str(folder / TASK_FILE), fix="train again, or update"
         )
     try:
-        task = with_likelihoods(task_from_state(described["task"], described["state"]))
+        task = task_from_state(described["task"], described["state"]).measuring(token_losses)
         max_length, base = int(described["max_length"]), dict(described["base"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error

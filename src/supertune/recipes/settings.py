@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 
 from supertune.config import Config
-from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy
+from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy, Task
 from supertune.errors import UserError
 from supertune.recipes.kinds import kind_of
 from supertune.strategies import build_strategy
@@ -61,6 +61,12 @@ _TWO_TEXTS = {
 """Kinds of answers that two texts are needed for."""
 
 
+def means_something(key: str, task: Task | str) -> bool:
+    """Whether a setting means something for a task, or the task of that name."""
+    answers = TASKS[task].answers if isinstance(task, str) else task.answers
+    return key not in _MEANT_FOR or answers in _MEANT_FOR[key]
+
+
 def check_task(config: Config) -> None:
     """Check the settings of the task before any work is done.
 
@@ -68,9 +74,10 @@ def check_task(config: Config) -> None:
         UserError: A setting means nothing for it.
     """
     kind = TASKS[config.task.name].answers
-    for key, kinds in _MEANT_FOR.items():
+    for key in _MEANT_FOR:
         section, _, name = key.partition(".")
-        if kind not in kinds and getattr(getattr(config, section), name) not in (None, False, "auto"):
+        given = getattr(getattr(config, section), name)
+        if given not in (None, False, "auto") and not means_something(key, config.task.name):
             raise UserError(f"means nothing for {config.task.name}", where=key, fix="leave it out")
     if kind in _TWO_TEXTS and config.data.pair is False:
         raise UserError(f"{_TWO_TEXTS[kind]} are always two texts", where="data.pair", fix="leave it out")

@@ -17,11 +17,10 @@ from supertune.errors import UserError
 from supertune.models import ModelSource, load_configuration
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
-from supertune.tasks import ConversationEncoder, GenerationTask, probed
-from supertune.train import token_losses
+from supertune.tasks import ConversationEncoder, GenerationTask, probed, stop_generation, stop_ids
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _PROBED = 200
 """Rows, spread over all, by which it is found what the template does."""
@@ -30,11 +29,6 @@ _LONG = 0.99
 """Share of the training answers that fit into what is written at most."""
 _ROOM = 1.25
 """How much longer than those an answer may become before it is cut off."""
-
-
-def with_likelihoods(task: Task) -> Task:
-    """The same task with what tells how likely texts are, where it asks for that."""
-    return task.measuring(token_losses) if isinstance(task, GenerationTask) else task
 
 
 def for_model(task: Task, source: ModelSource) -> Task:
@@ -117,6 +111,12 @@ def settled_template(
     task.encoder(tokenizer, max_length)
     said = "enable_thinking: false, so that the model is asked as it was trained"
     return SettledTemplate(task, options, (said, *probe.announcements))
+
+
+def tell_stops(model: PreTrainedModel, task: Task, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let whoever opens the model with another tool stop where answers end as well."""
+    if isinstance(task, GenerationTask):
+        stop_generation(model.generation_config, stop_ids(task.stops, tokenizer))
 
 
 def with_answers(start: Start, task: Task, learned: Features) -> tuple[Start, Task]:

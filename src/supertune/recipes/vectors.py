@@ -1,16 +1,21 @@
-"""How a model makes one vector of a text."""
+"""How a model makes one vector of a text: as it was pre-trained, and as other tools are told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from supertune.config import Config
+from supertune.contracts import Task
 from supertune.errors import UserError
-from supertune.models import ModelSource, embedding_of, load_configuration
+from supertune.models import ModelSource, TextEmbedding, embedding_of, load_configuration, write_embedding
 from supertune.strategies import looks_back_only
-from supertune.tasks import TASKS, EmbeddingSettings
+from supertune.tasks import TASKS, EmbeddingSettings, RetrievalTask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 def embedding_settings(source: ModelSource) -> EmbeddingSettings:
@@ -52,3 +57,13 @@ def _check_dimensions(source: ModelSource, dimensions: Sequence[int] | None) -> 
                 where="task.dimensions",
                 fix=f"name lengths below {width}, each once",
             )
+
+
+def write_vectors(task: Task, model: PreTrainedModel, max_length: int, folder: Path) -> None:
+    """How a vector is made, as sentence-transformers reads it; nothing where the task makes none."""
+    if not isinstance(task, RetrievalTask):
+        return
+    settings = task.settings
+    embedding = TextEmbedding(settings.pooling, settings.query_prompt, settings.passage_prompt)
+    width = int(model.config.get_text_config().hidden_size)
+    write_embedding(folder, embedding, width=width, max_length=max_length)

@@ -78,6 +78,10 @@ class WritingChoices:
         return task.about(replace(task.columns, layout=replace(layout, system=self.system.strip() or None)))
 
 
+AS_TRAINED = WritingChoices()
+"""As the model was measured."""
+
+
 def check_choices(task: Task, choices: WritingChoices) -> None:
     """Check that there is something to be written, where it was chosen how.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from supertune.console import Console
-from supertune.contracts import Finding, IntArray, Severity
+from supertune.contracts import Finding, IntArray, Severity, Task
 from supertune.data import Table, conversations_in
 from supertune.recipes.rows import without_blank_rows
 from supertune.recipes.template import probed_rows, settled_template, template_told
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def written_lengths(
-    task: GenerationTask,
+    task: Task,
     tables: Mapping[str, Table],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
@@ -37,6 +37,7 @@ def written_lengths(
     Raises:
         UserError: The template cannot be used, or nothing that ends an answer would be learned.
     """
+    assert isinstance(task, GenerationTask)
     learned = next(iter(tables.values()))
     for announcement in template_told(task, task.encoder(tokenizer, max_length)):
         console.say(f"  {announcement}")

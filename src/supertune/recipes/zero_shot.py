@@ -14,7 +14,7 @@ from supertune.data import OnBadRow, Table, infer_columns, read
 from supertune.errors import UserError
 from supertune.language import guess_language
 from supertune.models import ModelSource, load_tokenizer, load_with_head
-from supertune.recipes.predict import predict_table, with_progress
+from supertune.recipes.answering import answerer_of
 from supertune.recipes.rows import sample_texts
 from supertune.recipes.saved import SavedModel, base_head
 from supertune.recipes.settings import chosen_strategy
@@ -67,7 +67,7 @@ def zero_shot_file(
     for announcement in columns.announcements:
         console.say(f"  {announcement}")
     saved = _opened(labels, table, Columns(columns.text), model, template, console)
-    return with_progress(predict_table(saved, table), len(table), console)
+    return answerer_of(saved).answer(table, console)
 
 
 def zero_shot_texts(
@@ -80,7 +80,7 @@ def zero_shot_texts(
     """
     table = Table.from_rows([{_TEXT: text} for text in texts], source="texts")
     saved = _opened(labels, table, Columns((_TEXT,)), model, template, console)
-    return with_progress(predict_table(saved, table), len(table), console)
+    return answerer_of(saved).answer(table, console)
 
 
 def answering_model(

@@ -103,9 +103,24 @@ class TextTask:
         """There is no threshold."""
         return self
 
+    def measuring(self, losses: Callable[..., torch.Tensor]) -> Self:
+        """It answers by what a head says."""
+        return self
+
+    def check_model(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], where: str) -> None:
+        """A head is put on any body."""
+
     def labelled(self, features: Features) -> NDArray[np.bool_]:
         """Bool (items,): which items have a target."""
         raise NotImplementedError
+
+    def learned_groups(self, features: Features) -> Features:
+        """There are none: each item is learned from alone."""
+        return features
+
+    def relating(self, features: Features) -> Self:
+        """Nothing hangs on what belongs together."""
+        return self
 
     def scored_rows(self, features: Features) -> IntArray:
         """Every row that has a target."""
