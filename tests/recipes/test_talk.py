@@ -10,7 +10,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from test_predict_written import by_transformers, command
 
 import supertune
 from supertune.errors import UserError
+from supertune.generate import Context
 from supertune.recipes.talk import Talk, open_writer
 from supertune.recipes.writing_choices import WritingChoices
 
@@ -88,6 +90,52 @@ def test_the_oldest_turns_are_left_out_when_the_window_is_full_and_that_is_told(
     with pytest.raises(UserError, match="is most that leaves room"):
         said(talk, "bad cat " * 200)
     assert len(talk.turns) == 4
+
+
+class Forgetful(Talk):
+    """Reads everything again at every turn."""
+
+    def say(self, *typed: str) -> Generator[str, None, None]:
+        self._context = Context()
+        yield from super().say(*typed)
+
+
+@pytest.mark.parametrize(("temperature", "new"), [(0.0, 440), (1.5, 16)])
+def test_what_is_not_read_again_changes_nothing_that_is_said(chat_writer: Path, temperature: float, new: int) -> None:
+    """Also when the window is full and the oldest turns go, and when something is taken back or forgotten."""
+    choices = WritingChoices(max_new_tokens=new, temperature=temperature, seed=5)
+    both = [kind(open_writer(str(chat_writer)).saved, choices, lambda _: None) for kind in (Talk, Forgetful)]
+    read: list[int] = []
+    both[0]._saved.model.get_input_embeddings().register_forward_hook(
+        lambda _, given, __: read.append(given[0].numel())
+    )
+
+    def asked(typed: str) -> int:
+        """How many tokens were read before the first was written."""
+        read.clear()
+        one, other = (said(talk, typed) for talk in both)
+        assert one == other
+        return read[0]
+
+    assert asked("bad cat film tea rain dog") > 15
+    for typed in ("tea", "rain", "茶", "film good", "tea"):
+        assert asked(typed) > 0
+    for talk in both:
+        talk.undo()
+    asked("dog")
+    for talk in both:
+        talk.reset()
+        talk.change(replace(choices, system="be kind"))
+    asked("bad cat")
+    first = asked("tea")
+    # The same again after a step back: all but the last token is known.
+    for talk in both:
+        talk.undo()
+    assert asked("tea") <= first
+    if not temperature:
+        for talk in both:
+            talk.undo()
+        assert asked("tea") == 1
 
 
 def test_tasks_with_words_of_their_own_are_asked_turn_by_turn(brief_writers: Writers) -> None:

@@ -11,7 +11,7 @@ from supertune.contracts import Columns, Head, Layout
 from supertune.conversations import Conversation, Message
 from supertune.data import conversations_in
 from supertune.errors import UserError
-from supertune.generate import Generated, GenerationSettings, prompt_room, stream
+from supertune.generate import Context, Generated, GenerationSettings, prompt_room, stream
 from supertune.message_lists import answer_of, messages_in, tools_in
 from supertune.models import load_tokenizer, load_with_head, resolve
 from supertune.recipes.predict_written import author_of, prompts_of
@@ -82,6 +82,7 @@ class Talk:
             )
         self._saved, self._tell, self._stops = saved, tell, stop_strings
         self._told = self._drawn = 0
+        self._context = Context()
         self.turns: list[Turn] = []
         self.choices = choices
         author_of(saved, choices)
@@ -122,7 +123,8 @@ class Talk:
         """The answer in pieces, as it is written; it is kept, whole or up to where the iterator was closed.
 
         What was said before goes before it, as far as there is room in the model's window: the oldest turns are left
-        out first, which is told. Models that were asked in other words than the user's own know nothing of it.
+        out first, which is told. What the model has read of it is not read again. Models that were asked in other words
+        than the user's own know nothing of it.
 
         Raises:
             UserError: The template refuses it, or it is too long by itself.
@@ -135,7 +137,9 @@ class Talk:
         pieces: list[str] = []
         endings: list[Generated] = []
         try:
-            for piece in stream(author.model, prompt, settings, decode=author.decode, done=endings.append):
+            for piece in stream(
+                author.model, prompt, settings, decode=author.decode, done=endings.append, context=self._context
+            ):
                 # What stands before the first word is no part of an answer.
                 said = piece if pieces or self.plain else piece.lstrip()
                 if said:
