@@ -94,7 +94,7 @@ def test_tokens_with_loss_lie_within_the_spans_and_no_other_within_does(name, ki
     found = encoder(name, kind)
     conversation = data.draw(conversations(system=name not in LATER_SYSTEM))
     ((text, tokens),) = encoded(found, conversation)
-    for (begin, end), weight in zip(tokens.offsets.offsets[1:], tokens.weights[1:], strict=True):
+    for (begin, end), weight in zip(tokens.places[1:].tolist(), tokens.weights[1:], strict=True):
         inside = any(span.begin <= begin and end <= span.end and begin < end for span in text.spans)
         if begin < end:
             assert (weight == 1) == inside

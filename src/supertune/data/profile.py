@@ -105,5 +105,8 @@ def _profile(name: str, kind: Kind, values: Sequence[object]) -> Profile:
     counts = Counter(shown)
     examples = tuple(repr(shorten(v, 24)) if kind == "text" else shorten(v, 24) for v, _ in counts.most_common(3))
     filled = max(1, len(shown))
+    if kind != "text":
+        # How wide they would be says nothing of numbers and lists.
+        return Profile(name, kind, len(shown), len(counts), 0.0, 0.0, examples)
     spaced = sum(any(map(str.isspace, value)) or has_unspaced_script(value) for value in shown) / filled
     return Profile(name, kind, len(shown), len(counts), sum(map(display_width, shown)) / filled, spaced, examples)

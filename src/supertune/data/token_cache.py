@@ -33,6 +33,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from supertune.contracts import Features
+from supertune.data.arrays import as_json
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.files import atomic_file, cache_folder
@@ -59,8 +60,8 @@ def texts_fingerprint(table: Table, columns: Sequence[str]) -> tuple[str, int]:
     """
     digest = hashlib.sha256()
     characters = 0
-    for batch in table.batches(_TEXTS_AT_ONCE, columns):
-        text = json.dumps([batch[name] for name in columns], ensure_ascii=False, default=repr)
+    for piece in table.arrow_batches(_TEXTS_AT_ONCE, columns):
+        text = f"[{', '.join(as_json(piece.column(name)) for name in columns)}]"
         characters += len(text)
         digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest(), characters

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Features
+from supertune.contracts import Features, IntArray
 from supertune.conversations import Conversation
 from supertune.tasks.control_tokens import careful_tokenizer
 from supertune.tasks.loss_spans import RowProblemError
+from supertune.tasks.placed_tokens import Placed, PlacingEncoder
 from supertune.tasks.rendering import Rendered, Renderer
 from supertune.tasks.rendering_counts import RenderingCounts
+from supertune.tasks.token_places import TokenPlaces
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
     from supertune.tasks.answer_rendering import AnswerRenderer
 
@@ -40,14 +44,14 @@ class Tokens:
         weights: How much each counts in the loss; 0 for the first where nothing predicts it.
         characters: How many characters of the text each adds to those before it, of those that are learned: none for
             control tokens, and for all but the first of several tokens that make one character.
-        offsets: Where in the text each stands, but for those that surround a plain text.
+        places: Where in the text each stands (`Placed.places`), but for those that surround a plain text.
         reading: Those of what an encoder reads before, none of which is learned; None where there is no encoder.
     """
 
     ids: list[int]
     weights: NDArray[np.float32]
     characters: NDArray[np.uint16]
-    offsets: Encoding
+    places: IntArray
     reading: Tokens | None = None
 
     @property
@@ -70,9 +74,11 @@ class ConversationEncoder:
         self.renderer, self.max_length, self.too_long = renderer, max_length, too_long
         self.counts = RenderingCounts(max_length, too_long)
         self._careful: Tokenizer | None = None
+        self._placing = PlacingEncoder(renderer.tokenizer.backend_tokenizer)
+        self._ids: dict[str, int] = {}
         ids = list(renderer.control.ids.values())
-        # A table: models have thousands of them, and texts are many.
-        self._control = np.zeros(max(ids, default=-1) + 1, np.bool_)
+        # A table: models have thousands of them, and texts are many. Its last place is for all other tokens.
+        self._control = np.zeros(max(ids, default=-1) + 2, np.bool_)
         self._control[ids] = True
 
     def batches(self, conversations: Iterable[Conversation]) -> Iterator[Features]:
@@ -83,21 +89,28 @@ class ConversationEncoder:
         what is written, and ``written`` uint8 is 1 for the latter. ``rows`` counts the conversations. Those that cannot
         be learned have no item: see `counts`, whose summary is the last piece's ``notes``.
         """
-        portion: list[Conversation] = []
-        start = characters = 0
-        for conversation in conversations:
-            portion.append(conversation)
-            characters += sum(len(message.content) for message in conversation.messages)
-            if len(portion) == _CONVERSATIONS or characters >= _CHARACTERS:
-                yield self.encode(portion, start)
+        # The tokenizer lets go of the interpreter: what comes next is read and rendered while it works.
+        with ThreadPoolExecutor(1) as beside:
+            waiting: tuple[list[Rendered], list[int], Future[list[Tokens]]] | None = None
+            start = 0
+            for portion in _portions(conversations):
+                texts, rows = self._rendered(portion, start)
+                begun = beside.submit(self.tokens, texts)
                 start += len(portion)
-                portion, characters = [], 0
-        if portion:
-            yield self.encode(portion, start)
+                if waiting is not None:
+                    yield self._features(waiting[0], waiting[1], waiting[2].result())
+                waiting = texts, rows, begun
+            if waiting is not None:
+                yield self._features(waiting[0], waiting[1], waiting[2].result())
         yield replace(self.encode([]), notes=self.counts.summary())
 
     def encode(self, conversations: Sequence[Conversation], first: int = 0) -> Features:
         """A few conversations' items at once; ``first`` is the number of the first of them."""
+        texts, rows = self._rendered(conversations, first)
+        return self._features(texts, rows, self.tokens(texts))
+
+    def _rendered(self, conversations: Sequence[Conversation], first: int) -> tuple[list[Rendered], list[int]]:
+        """The conversations' texts, and of which row each is."""
         texts: list[Rendered] = []
         rows: list[int] = []
         for row, conversation in enumerate(conversations, start=first):
@@ -109,7 +122,7 @@ class ConversationEncoder:
             texts += found
             rows += [row] * len(found)
         self.counts.rows += len(conversations)
-        return self._features(texts, rows, self.tokens(texts))
+        return texts, rows
 
     def tokens(self, texts: Sequence[Rendered]) -> list[Tokens]:
         """Each text's tokens, none cut."""
@@ -124,60 +137,72 @@ class ConversationEncoder:
         ]
 
     def _tokens(self, texts: Sequence[Rendered]) -> list[Tokens]:
+        encoded = self._encoded(texts)
+        places = TokenPlaces(encoded)
+        weights = self._weights(texts, places)
+        # A character that several tokens make together is counted with the first; one that is not learned, not at all.
+        ids = np.fromiter(chain.from_iterable(each.ids for each in encoded), np.int64, len(weights))
+        steering = self._control[np.minimum(ids, len(self._control) - 1)]
+        characters = np.where((weights != 0) & ~steering, places.added(), 0).astype(np.uint16)
+        found = []
+        for number, (text, each) in enumerate(zip(texts, encoded, strict=True)):
+            part = slice(places.firsts[number], places.firsts[number + 1])
+            tokens = Tokens(each.ids, weights[part], characters[part], each.places)
+            found.append(self._surrounded(text, tokens) if any(text.surrounds) else tokens)
+        return found
+
+    def _encoded(self, texts: Sequence[Rendered]) -> list[Placed]:
         raw = self.renderer.tokenizer.backend_tokenizer
         raw.no_truncation()
         raw.no_padding()
         raw.encode_special_tokens = False
         # The ends of a plain text are put there as ids: one that begins every text with a space does so there.
         inner = [each.text[len(each.surrounds[0]) : len(each.text) - len(each.surrounds[1])] for each in texts]
-        encodings: list[Encoding] = raw.encode_batch(inner, add_special_tokens=False)
+        found = self._placing.encode(inner)
         for place, each in enumerate(texts):
             if each.typed:
                 shift = len(each.surrounds[0])
                 typed = [(begin - shift, end - shift) for begin, end in each.typed]
                 secret = self.renderer.control.secret(inner[place], typed)
-                encodings[place] = self._careful_tokenizer().encode(secret, add_special_tokens=False)
-        found = []
-        for each, encoding in zip(texts, encodings, strict=True):
-            before, after = ([self._id(token)] if token else [] for token in each.surrounds)
-            everything = [*before, *encoding.ids, *after]
-            weights = np.zeros(len(everything), np.float32)
-            for span in each.spans:
-                shift = len(each.surrounds[0])
-                begin, end = _token_span(encoding, max(span.begin - shift, 0), span.end - shift)
-                ends = after and span.end == len(each.text)
-                weights[len(before) + begin : len(everything) if ends else len(before) + end] = span.weight
-            if each.reading is None:
-                # Nothing predicts it.
-                weights[:1] = 0
-            elif before and each.spans and not each.spans[0].begin:
-                # A decoder is given a token of its own to begin with, and writes this one.
-                weights[0] = each.spans[0].weight
-            added = self._added(encoding, everything, weights, first=len(before))
-            found.append(Tokens(everything, weights, added, encoding))
+                found[place] = Placed.of(self._careful_tokenizer().encode(secret, add_special_tokens=False))
         return found
+
+    def _weights(self, texts: Sequence[Rendered], places: TokenPlaces) -> NDArray[np.float32]:
+        """How much each token of the texts counts, all in one; what surrounds them is not among these."""
+        weights = np.zeros(places.firsts[-1], np.float32)
+        spans = [
+            (number, max(span.begin - shift, 0), span.end - shift, span.weight)
+            for number, each in enumerate(texts)
+            for shift in (len(each.surrounds[0]),)
+            for span in each.spans
+        ]
+        within = places.within(*np.array([span[:3] for span in spans], np.int64).reshape(-1, 3).T)
+        for first, behind, (*_, weight) in zip(*(each.tolist() for each in within), spans, strict=True):
+            weights[first:behind] = weight
+        for number, each in enumerate(texts):
+            if each.reading is None and not each.surrounds[0]:
+                # Nothing predicts the first of all.
+                weights[places.firsts[number] : places.firsts[number + 1]][:1] = 0
+        return weights
+
+    def _surrounded(self, text: Rendered, tokens: Tokens) -> Tokens:
+        """With the tokens that stand before and after a text without being looked for in it."""
+        before, after = ([self._id(token)] if token else [] for token in text.surrounds)
+        weights = np.concatenate([np.zeros(len(before)), tokens.weights, np.zeros(len(after))]).astype(np.float32)
+        if after and text.spans and text.spans[-1].end == len(text.text):
+            weights[-1] = text.spans[-1].weight
+        if text.reading is not None and before and text.spans and not text.spans[0].begin:
+            # A decoder is given a token of its own to begin with, and writes this one.
+            weights[0] = text.spans[0].weight
+        none = [np.zeros(len(each), np.uint16) for each in (before, after)]
+        characters = np.concatenate([none[0], tokens.characters, none[1]])
+        return replace(tokens, ids=[*before, *tokens.ids, *after], weights=weights, characters=characters)
 
     def fate(self, tokens: Tokens) -> Fate:
         """What becomes of an item with these tokens."""
         if tokens.longest > self.max_length and self.too_long != "cut":
             return "dropped"
-        return "learned" if tokens.weights[: self.max_length].any() else "silent"
-
-    def _added(
-        self, encoding: Encoding, ids: Sequence[int], weights: NDArray[np.float32], *, first: int
-    ) -> NDArray[np.uint16]:
-        """`Tokens.characters`; the encoding's tokens begin at ``first`` among ``ids``."""
-        added = np.zeros(len(ids), np.uint16)
-        places = np.array(encoding.offsets, np.int64).reshape(-1, 2)
-        if len(places):
-            reached = np.concatenate([[0], np.maximum.accumulate(places[:-1, 1])])
-            added[first : first + len(places)] = np.maximum(places[:, 1] - np.maximum(places[:, 0], reached), 0)
-        # A character that several tokens make together is counted with the first; one that is not learned, not at all.
-        numbers = np.asarray(ids, np.int64)
-        low = numbers < len(self._control)
-        added[low] *= ~self._control[numbers[low]]
-        added[weights == 0] = 0
-        return added
+        return "learned" if np.count_nonzero(tokens.weights[: self.max_length]) else "silent"
 
     def _features(self, texts: Sequence[Rendered], rows: Sequence[int], tokens: Sequence[Tokens]) -> Features:
         ids: list[int] = []
@@ -221,25 +246,41 @@ class ConversationEncoder:
             full_lengths=np.array(full_lengths, np.int64),
         )
 
-    def _stops(self, text: Rendered, ids: Sequence[int], weights: NDArray[np.float32]) -> Counter[str]:
+    def _stops(self, text: Rendered, ids: list[int], weights: NDArray[np.float32]) -> Counter[str]:
         """How often each token that ends an answer is really learned, after cutting."""
         found: Counter[str] = Counter()
         for stop in set(text.stops):
-            wanted = self._id(stop)
-            place = -1
+            wanted, place = self._id(stop), -1
             for _ in range(ids.count(wanted)):
                 place = ids.index(wanted, place + 1)
-                found[stop] += bool(weights[place])
-        return +found
+                if weights[place]:
+                    found[stop] += 1
+        return found
 
     def _id(self, token: str) -> int:
-        return int(self.renderer.tokenizer.backend_tokenizer.token_to_id(token))
+        if token not in self._ids:
+            self._ids[token] = int(self.renderer.tokenizer.backend_tokenizer.token_to_id(token))
+        return self._ids[token]
 
     def _careful_tokenizer(self) -> Tokenizer:
         if self._careful is None:
             raw = self.renderer.tokenizer.backend_tokenizer
             self._careful = careful_tokenizer(raw, self.renderer.control.ids)
         return self._careful
+
+
+def _portions(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
+    """As many as are rendered and tokenised at once."""
+    portion: list[Conversation] = []
+    characters = 0
+    for conversation in conversations:
+        portion.append(conversation)
+        characters += sum(len(message.content) for message in conversation.messages)
+        if len(portion) == _CONVERSATIONS or characters >= _CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
 
 
 def prompt_tokens(encoder: ConversationEncoder, conversations: Sequence[Conversation]) -> list[NDArray[np.int32]]:
@@ -257,37 +298,6 @@ def _shortened(ids: list[int], most: int) -> list[int]:
     return ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
 
 
-def _token_span(encoding: Encoding, begin: int, end: int) -> tuple[int, int]:
-    """The tokens that lie wholly within some characters: first, and behind the last; those that straddle are out."""
-    count = len(encoding)
-    first = _from_character(encoding, begin, end)
-    if first is None:
-        return 0, 0
-    while first < count and _characters(encoding, first)[0] < begin:
-        first += 1
-    behind = _from_character(encoding, end, None)
-    behind = count if behind is None else behind
-    while behind > first and _characters(encoding, behind - 1)[1] > end:
-        behind -= 1
-    return first, behind
-
-
-def _characters(encoding: Encoding, token: int) -> tuple[int, int]:
-    """First character of a token, and behind its last; (0, 0) where it has none, as its offsets say too."""
-    return encoding.token_to_chars(token) or (0, 0)
-
-
-def _from_character(encoding: Encoding, place: int, end: int | None) -> int | None:
-    """The first token of the first character from a place on that is in one; None where none is (before ``end``)."""
-    limit = end if end is not None else _characters(encoding, len(encoding) - 1)[1] if len(encoding) else 0
-    while place < limit:
-        token: int | None = encoding.char_to_token(place)
-        if token is not None:
-            return token
-        place += 1
-    return None
-
-
 def text_pieces(text: Rendered, tokens: Tokens) -> list[tuple[str, float, int]]:
     """A text in pieces, none less than a character: each with the largest weight of its tokens, and its first token.
 
@@ -296,7 +306,7 @@ def text_pieces(text: Rendered, tokens: Tokens) -> list[tuple[str, float, int]]:
     """
     before, after = text.surrounds
     shift = len(before)
-    places: list[tuple[int, int]] = [(begin + shift, end + shift) for begin, end in tokens.offsets.offsets]
+    places: list[tuple[int, int]] = [(begin + shift, end + shift) for begin, end in tokens.places.tolist()]
     places = [*([(0, shift)] if before else []), *places]
     places += [(len(text.text) - len(after), len(text.text))] if after else []
     pieces: list[tuple[str, float, int]] = []

@@ -71,6 +71,10 @@ class Rendered:
     unstopped: int = 0
     reading: Rendered | None = None
 
+    def of(self, text: str, spans: tuple[Span, ...]) -> Rendered:
+        """What else holds of it, of another text in which nobody spells a control token."""
+        return Rendered(text, spans, self.stops, (), self.surrounds, self.appended, self.rewritten, self.unstopped)
+
 
 @dataclass
 class Renderer:

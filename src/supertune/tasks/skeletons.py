@@ -58,7 +58,7 @@ class Skeleton:
             )
             for span in self.found.spans
         )
-        return replace(self.found, text=text, spans=spans)
+        return self.found.of(text, spans)
 
 
 def stands_for(index: int) -> str:

@@ -14,6 +14,7 @@ class StrictDecoder:
 
     def __init__(self) -> None:
         self._problem: str | None = None
+        self._nested = False
         self._fast = json.JSONDecoder(parse_constant=self._constant)
         self._thorough = json.JSONDecoder(object_pairs_hook=self._object, parse_constant=self._constant)
 
@@ -38,10 +39,13 @@ class StrictDecoder:
         """
         self._problem = None
         try:
-            value, end = self._fast.raw_decode(text, start)
+            value, end = (self._thorough if self._nested else self._fast).raw_decode(text, start)
             # Every pair has a colon: with no more colons than keys, no key can stand twice.
-            if text.count(":", start, end) > (len(value) if isinstance(value, dict) else 0):
+            nested = text.count(":", start, end) > (len(value) if isinstance(value, dict) else 0)
+            if nested and not self._nested:
                 value, end = self._thorough.raw_decode(text, start)
+            # The next one is probably like it.
+            self._nested = nested
         except json.JSONDecodeError as error:
             at = f" at {_short(text[error.pos :])}" if text[error.pos :].strip() else " where it ends"
             raise NotJSONError(f"is not valid JSON: {error.msg.lower()}{at}", error.pos) from error
