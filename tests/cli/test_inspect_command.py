@@ -22,6 +22,7 @@ ODD: list[dict[str, Any]] = [
         ("<script>alert(1)</script> \x1b[31m <eos>", {"content": "</style>茶\nend"}),
         ("nobody answers", {"content": "unheard", "train": False}),
         ("rain", {"content": "dog " * 60, "weight": 0.5}),
+        ("⟦tea⟧ ■", {"content": "⟪dog⟫"}),
     )
 ]
 
@@ -71,6 +72,16 @@ def test_without_colours_marks_show_what_is_learned(place: Place) -> None:
     assert "→ take such rows out, or say train: true of a message" in shown
     assert re.search(r"15 rows, 14 of them learned: \d+ of \d+ tokens carry loss", shown)
     assert "training is refused because of row 13" in shown
+
+
+def test_marks_in_the_text_itself_are_told_from_those_around_it(place: Place) -> None:
+    shown = place.supertune(*LOOK, "--rows", "16").printed
+    assert "\\⟦tea\\⟧ \\■⏎\n" in shown
+    assert "⟦\\⟪dog\\⟫■<eos>⟧" in shown
+    assert "\\⟦ \\⟧ \\■ are of the text itself" in shown
+    assert "of the text itself" not in place.supertune(*LOOK).printed
+    coloured = ANSI.sub("", place.supertune(*LOOK, "--rows", "16", FORCE_COLOR="1").printed)
+    assert "⟦tea⟧ ■⏎\n" in coloured
 
 
 def test_in_colour_the_text_is_the_same_without_marks(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,12 @@ def test_what_the_compared_models_wrote_is_kept_and_gives_their_scores(known: su
 
 def test_report_and_card_show_texts_and_how_to_get_more(known: supertune.Run) -> None:
     report = known.report.read_text(encoding="utf-8")
-    for said in ("Texts side by side", "the model before training", "good bad", "好坏", "bits per character", "chrF"):
+    for said in ("Texts side by side", "the model before training", "good bad", "好坏", "Bits per character", "chrF"):
         assert said in report
+    # Rows are compared with the one that is to be beaten, and nobody has to know what a key means.
+    assert "a higher chrF than with “before training, shown four examples”" in report
+    assert "Texts without an end" in report
+    assert not re.search(r">\s*(chrf|run_on|bits_per_character|length_ratio)\s*<", report)
     card = (known.path / "model/README.md").read_text(encoding="utf-8")
     assert "apply_chat_template" in card
     assert "pipeline_tag: text-generation" in card

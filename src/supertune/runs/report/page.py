@@ -17,6 +17,8 @@ LONGEST_TEXT = 2000
 """Characters of one text that are shown; what is cut is counted."""
 
 _LONGEST_CELL = 160
+_LONGEST_NOTE = 1000
+"""Of what is said about a quoted text: a model's answer is there to be read."""
 
 # A number and its per cent sign stay on one line.
 _BEFORE_PERCENT = re.compile(r"(?<=\d) %")
@@ -52,5 +54,6 @@ def page_environment(language: Language) -> jinja2.Environment:
         count=lambda number: f"{number:,}",
         prose=lambda text: _BEFORE_PERCENT.sub("\u00a0%", text),
         cell=lambda value: shown(value, _LONGEST_CELL),
+        note=lambda value: shown(value, _LONGEST_NOTE),
     )
     return environment
