@@ -1,4 +1,4 @@
-"""What no linter checks: short files, a light import, and nothing of the machine it was written on.
+"""What no linter checks: short files, a light import, tasks that are not asked what they are, and no foreign places.
 
 Run from the repository's root; prints each breach as ``file:line: what`` and exits with 1 if there is any.
 """
@@ -13,6 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOST_LINES = 400
+RECIPES = Path("src/supertune/recipes")
+OF_ONE_KIND = frozenset(
+    {
+        "candidates.py",
+        "cross_encoder.py",
+        "embedder.py",
+        "mixed.py",
+        "negatives.py",
+        "talk.py",
+        "template.py",
+        "vectors.py",
+        "writing_choices.py",
+    }
+)
+"""Recipes for one kind of task, which let others pass or refuse them; all other recipes are for every task."""
 HEAVY = frozenset({"torch", "transformers", "sklearn", "datasets"})
 # Put together from parts, so that this file does not break its own rule.
 FOREIGN = re.compile(
@@ -56,6 +71,19 @@ def _run_on_import(node: ast.AST) -> Iterator[ast.AST]:
         yield from _run_on_import(child)
 
 
+def asked_classes(path: Path, text: str) -> Iterator[str]:
+    """Recipes for every task that ask one for its class: a new task could not answer. An assertion asks nothing."""
+    if not path.is_relative_to(RECIPES) or path.name in OF_ONE_KIND:
+        return
+    tree = ast.parse(text)
+    asserted = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Assert) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance" and id(node) not in asserted:
+            named = (getattr(inner, "id", getattr(inner, "attr", "")) for inner in ast.walk(node.args[-1]))
+            if found := sorted(name for name in named if name.endswith("Task")):
+                yield f"{path}:{node.lineno}: asks whether a task is a {found[0]}; docs/decisions/0032 says what to ask"
+
+
 def foreign_paths(path: Path, text: str) -> Iterator[str]:
     """Mentions of places outside the repository."""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -84,6 +112,7 @@ def breaches(root: Path) -> Iterator[str]:
         if path.suffix == ".py" and path.parts[0] == "src":
             yield from too_long(path, text)
             yield from heavy_imports(path, text)
+            yield from asked_classes(path, text)
 
 
 def main() -> int:

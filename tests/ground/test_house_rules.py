@@ -66,6 +66,25 @@ def test_imports_that_are_fine(repository: Path, text: str) -> None:
     assert check(repository) == (0, [])
 
 
+def test_recipes_for_every_task_ask_none_for_its_class(repository: Path) -> None:
+    recipes = repository / "src" / "supertune" / "recipes" / "kinds"
+    recipes.mkdir(parents=True)
+    asked = "def f(task):\n    return isinstance(task, {}) or 1\n"
+    (recipes / "a.py").write_text(asked.format("RetrievalTask"))
+    (recipes / "b.py").write_text(asked.format("(str, tasks.ChatTask | RerankTask)"))
+    (recipes / "fine.py").write_text(
+        asked.format("Tasks") + "\n\ndef g(task):\n    assert isinstance(task, ChatTask)\n"
+    )
+    (recipes.parent / "talk.py").write_text(asked.format("ChatTask"))
+    (repository / "src" / "other.py").write_text(asked.format("ChatTask"))
+    code, told = check(repository)
+    assert code == 1
+    assert [line.partition(": ")[0] for line in told] == [
+        "src/supertune/recipes/kinds/a.py:2",
+        "src/supertune/recipes/kinds/b.py:2",
+    ]
+
+
 def test_places_of_one_machine(repository: Path) -> None:
     (repository / "notes.md").write_text("fine\nsee " + "/wo" + "rk/x and https://example.org/wo" + "rk/x\n")
     (repository / "picture.png").write_bytes(b"\x89PNG\xff /wo" + b"rk/x")
