@@ -261,7 +261,7 @@ def evaluate_file(
                 fix="supertune predict needs no labels; or rename the label column",
             )
     if isinstance(saved.task, GenerationTask):
-        return _evaluated_writing(store, saved, table, generate, out, console)
+        return _evaluated_writing(store, saved, table, generate, on_bad_row, out, console)
     if generate is not None:
         raise UserError(
             f"this model was trained for {saved.task.name} and writes nothing", where="generate", fix="leave it out"
@@ -285,10 +285,16 @@ def evaluate_file(
 
 
 def _evaluated_writing(
-    store: RunStore, saved: SavedModel, table: Table, generate: Generate, out: Path | None, console: Console
+    store: RunStore,
+    saved: SavedModel,
+    table: Table,
+    generate: Generate,
+    on_bad_row: OnBadRow,
+    out: Path | None,
+    console: Console,
 ) -> dict[str, Any]:
     config = load_config(store.path / "config.yaml")
-    found = evaluate_written(saved, table, config, generate, console)
+    found = evaluate_written(saved, table, config, generate, console, on_bad_row=on_bad_row)
     show_scores(console, found.scores, saved.task.headline)
     if out is not None:
         _write_predictions(out, found.table, found.predictions, console)
