@@ -22,6 +22,7 @@ ODD: list[dict[str, Any]] = [
         ("<script>alert(1)</script> \x1b[31m <eos>", {"content": "</style>茶\nend"}),
         ("nobody answers", {"content": "unheard", "train": False}),
         ("rain", {"content": "dog " * 60, "weight": 0.5}),
+        ("⟦tea⟧ ■", {"content": "⟪dog⟫"}),
     )
 ]
 
@@ -73,6 +74,16 @@ def test_without_colours_marks_show_what_is_learned(place: Place) -> None:
     assert "training is refused because of row 13" in shown
 
 
+def test_marks_in_the_text_itself_are_told_from_those_around_it(place: Place) -> None:
+    shown = place.supertune(*LOOK, "--rows", "16").printed
+    assert "\\⟦tea\\⟧ \\■⏎\n" in shown
+    assert "⟦\\⟪dog\\⟫■<eos>⟧" in shown
+    assert "\\⟦ \\⟧ \\■ are of the text itself" in shown
+    assert "of the text itself" not in place.supertune(*LOOK).printed
+    coloured = ANSI.sub("", place.supertune(*LOOK, "--rows", "16", FORCE_COLOR="1").printed)
+    assert "⟦tea⟧ ■⏎\n" in coloured
+
+
 def test_in_colour_the_text_is_the_same_without_marks(place: Place) -> None:
     shown = place.supertune(*LOOK, FORCE_COLOR="1").printed
     assert "\x1b[30;48;2;159;227;171m" in shown
@@ -94,6 +105,15 @@ def test_the_page_is_written_once(place: Place, tmp_path: Path) -> None:
     again = place.supertune(*LOOK, "--html", str(out), code=2)
     assert "exists already" in again.said
     assert out.read_text(encoding="utf-8") == page
+
+
+def test_a_chinese_page_says_in_chinese_what_was_found(place: Place, tmp_path: Path) -> None:
+    out = tmp_path / "rows.html"
+    place.supertune(*LOOK, "--set", "evaluate.language=zh", "--html", str(out))
+    page = out.read_text(encoding="utf-8")
+    for said in ("消息列表；user, assistant", "模型没有对话模板", "回答以 &lt;eos&gt; 结束", "行丢了一部分回答"):
+        assert said in page
+    assert "an answer ends with" not in page
 
 
 def test_json_is_one_object_with_the_page_beside_it(place: Place, tmp_path: Path) -> None:

@@ -312,6 +312,15 @@ KINDS: Mapping[str, Told] = {
     "plain texts": on_plain_texts,
 }  # fmt: skip
 
+
+@pytest.mark.parametrize(("language", "advised"), [("en", "let answers become longer"), ("zh", "允许更长的回答")])
+def test_of_texts_that_do_not_end_it_is_told_however_few_there_are(language: str, advised: str) -> None:
+    scores = {"chrf": score(0.12, 0.1, 0.13, 6), "run_on": score(1.0, 0.6, 1.0, 6), "empty": score(0.0, 0.0, 0.4, 6)}
+    ahead = score(0.015, 0.001, 0.025, 6)
+    told = verdict_on_texts(scores, {}, ahead, metric="chrf", rival="few_shot", language=language)
+    assert advised in told
+
+
 CHINESE = "[一-鿿]"
 MARK = "[，。：；、（）“”]"
 SCORES = st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.integers(1, 20_000))

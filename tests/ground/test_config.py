@@ -147,6 +147,22 @@ def test_unknown_keys_to_set(key: str, told: str) -> None:
     assert told in (error.value.fix or "")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "fix"),
+    [
+        ("task.name", "chatt", "did you mean 'chat'?"),
+        ("task.name", "summarize", "did you mean 'summarization'?"),
+        ("strategy.name", "LORA", "did you mean 'lora'?"),
+        ("task.prompt", {"question": None}, "task.prompt='\"{…}\"'"),
+        ("task.name", "clustering", "classification: one label of several"),
+    ],
+)
+def test_values_almost_right_are_known(key: str, value: object, fix: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Config().with_values({key: value})
+    assert fix in (caught.value.fix or "")
+
+
 def test_setting_copies_and_checks() -> None:
     before = Config()
     after = before.with_values({"train.epochs": 5, "data.text": ["a", "b"]})

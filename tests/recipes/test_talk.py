@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import select
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ import supertune
 from supertune.errors import UserError
 from supertune.recipes.talk import Talk, open_writer
 from supertune.recipes.writing_choices import WritingChoices
+from tiny_decoders import face_rows
 
 Writers = Callable[[str], Path]
 PLAIN = WritingChoices()
@@ -122,10 +125,39 @@ def test_through_a_pipe_every_line_is_a_turn_and_only_answers_come_out(chat_writ
     assert "has no end" in command("chat", chat_writer, stdin='"""\nbad', code=2).stderr
 
 
+def test_an_encoder_that_transformers_opens_as_a_decoder_writes_nothing(tmp_path: Path, tiny_encoder: Path) -> None:
+    import transformers
+
+    fills_gaps = transformers.BertForMaskedLM(transformers.BertConfig.from_pretrained(tiny_encoder))
+    fills_gaps.save_pretrained(tmp_path / "bert")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(tiny_encoder / name, tmp_path / "bert" / name)
+    assert isinstance(
+        transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "bert"), transformers.PreTrainedModel
+    )
+    with pytest.raises(UserError, match="'bert' is an encoder"):
+        open_writer(str(tmp_path / "bert"))
+    with pytest.raises(UserError, match="'bert' is an encoder"):
+        supertune.fit(face_rows("chat", 20), task="chat", model=str(tmp_path / "bert"), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_ends_with_a_word_through_a_pipe(tiny_decoder: Path) -> None:
+    line = [sys.executable, "-m", "supertune", "chat", str(tiny_decoder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, text=True) as process:
+        assert process.stderr is not None
+        assert "has not been trained here" in process.stderr.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert "error: interrupted" in process.stderr.read()
+
+
 @pytest.mark.slow
 def test_what_cannot_be_talked_with_is_refused(tmp_path: Path, tiny_encoder: Path, brief_writers: Writers) -> None:
     assert "there is no such run" in command("chat", tmp_path / "none", stdin="a\n", code=2).stderr
-    assert "weights of the model are missing" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
+    assert "is an encoder: it reads texts and writes none" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
     done = command("chat", brief_writers("generative-qa"), stdin="good film?\n", code=2)
     assert "what was typed has no context" in done.stderr
     done = command("chat", brief_writers("text"), "--system", "be kind", stdin="a\n", code=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ import numpy as np
 import pytest
 
 import supertune
+from supertune.config import Config
+from supertune.console import Console
 from supertune.data import token_cache
 from supertune.errors import InterruptedRunError, UserError
 from supertune.recipes import encode, train_one
+from supertune.recipes.estimate import dry_run
 from tiny_decoders import TINY, face_rows, sentences, write_tiny_decoder
 
 FACES = ("chat", "summarization", "translation", "generative-qa")
@@ -91,8 +95,12 @@ def test_it_is_compared_with_the_model_before_training_on_the_same_rows(known: s
 
 def test_report_and_card_show_texts_and_how_to_get_more(known: supertune.Run) -> None:
     report = known.report.read_text(encoding="utf-8")
-    for said in ("Texts side by side", "the model before training", "good bad", "好坏", "bits per character", "chrF"):
+    for said in ("Texts side by side", "the model before training", "good bad", "好坏", "Bits per character", "chrF"):
         assert said in report
+    # Rows are compared with the one that is to be beaten, and nobody has to know what a key means.
+    assert "a higher chrF than with “before training, shown four examples”" in report
+    assert "Texts without an end" in report
+    assert not re.search(r">\s*(chrf|run_on|bits_per_character|length_ratio)\s*<", report)
     card = (known.path / "model/README.md").read_text(encoding="utf-8")
     assert "apply_chat_template" in card
     assert "pipeline_tag: text-generation" in card
@@ -306,3 +314,10 @@ def test_a_models_own_template_is_used_and_saved(tmp_path: Path) -> None:
     saved = (run.path / "model/chat_template.jinja").read_text(encoding="utf-8")
     # The tokenizer puts <bos> before texts, and so before conversations.
     assert saved == "{{- bos_token }}" + template
+
+
+def test_a_dry_run_tells_that_measuring_comes_on_top(tiny_decoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = {**TINY, "task.name": "chat", "model.name": str(tiny_decoder), "train.epochs": 1}
+    values["task.max_new_tokens"] = 9
+    dry_run(Config().with_values(values), face_rows("chat"), console=Console())
+    assert "on top: 5 answers of at most 9 tokens are written three times" in capsys.readouterr().err

@@ -117,6 +117,11 @@ class TestHostileText:
         assert "998,000 more characters" in page
         assert "其余 998,000 个字符" in render_report(report(Paragraph("长" * 1_000_000), language="zh"))
 
+    def test_what_a_model_wrote_can_be_read(self):
+        page = render_report(report(Quote("asked", {"this model": "长" * 1500})))
+        assert page.count("长") == 1000
+        assert "500 more characters" in page
+
     def test_it_is_not_cut_inside_an_emoji(self):
         family = "👩‍👩‍👧"
         page = render_report(report(Quote(family * 1000, {})))
@@ -223,6 +228,10 @@ class TestScores:
             (Score(float("nan"), 0.1, float("nan"), 9, "auroc|v1"), "–"),
             (Score(12345.6, 12000.0, 13000.5, 9, "mse|v1"), "12,345.6 [12,000, 13,000.5]"),
             (Score(1.0, 0.9, 1.0, 9, "f1ish|v1"), "1.000 [0.900, 1.000]"),
+            (Score(0.233, 0.201, 0.27, 9, "bleu|sacrebleu"), "23.3 % [20.1, 27.0]"),
+            (Score(0.41, 0.4, 0.42, 9, "rougeLsum|f-measure"), "41.0 % [40.0, 42.0]"),
+            (Score(1.0, 0.6, 1.0, 9, "run_on|ended:length"), "100.0 % [60.0, 100.0]"),
+            (Score(1.25, 1.2, 1.3, 9, "length_ratio|units"), "1.250 [1.200, 1.300]"),
         ],
     )
     def test_text(self, score, text):

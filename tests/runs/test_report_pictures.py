@@ -98,6 +98,11 @@ class TestLabels:
         assert max(end for _, _, end in spans) <= WIDTH
         assert max(row for row, _, _ in spans) < height
 
+    def test_a_legend_is_whole_where_it_has_a_row_of_its_own(self):
+        names = ["references", "this model", "before training, shown four examples", "the model before training"]
+        entries, _ = legend_rows(names)
+        assert [entry.text for entry in entries[1::2]] == names
+
 
 class TestLines:
     def test_points_lie_where_their_values_are(self):

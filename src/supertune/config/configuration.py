@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError, model_validator
@@ -28,6 +29,9 @@ from supertune.config.sections import (
 from supertune.config.task_section import TaskConfig
 from supertune.errors import UserError
 from supertune.files import explained
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 WRITING = frozenset({"chat", "summarization", "translation", "generative-qa", "text"})
 """Tasks whose answers are written, token by token."""
@@ -225,7 +229,19 @@ def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Conf
         reason = first["msg"][0].lower() + first["msg"][1:]
         reason = "it is a section" if first["type"] == "model_type" else reason
         told = f"{key}: {_shown(first['input'])} does not fit: {reason}"
-        raise UserError(told, where=at, fix=_describe(key)) from error
+        raise UserError(told, where=at, fix=_meant(key, first) or _describe(key)) from error
+
+
+def _meant(key: str, error: ErrorDetails) -> str | None:
+    """What was meant, where that can be told: a word almost right, or a text that YAML has taken apart."""
+    value = error["input"]
+    if error["type"] == "literal_error" and isinstance(value, str):
+        known = re.findall("'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+        close = difflib.get_close_matches(value.lower(), known, n=1)
+        return f"did you mean {close[0]!r}?" if close else None
+    if error["type"] == "string_type" and isinstance(value, dict | list):
+        return f"YAML reads braces and brackets as lists: put the text into quotes of its own, {key}='\"{{…}}\"'"
+    return None
 
 
 def _shown(value: object) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from supertune.contracts import IntervalChart, Paragraph, Quote, Score, Task
 from supertune.evaluate import baseline_chart
 from supertune.recipes.measured import WITHOUT_LEAKED, Held, Measurement
+from supertune.runs import metric_name
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -63,7 +65,8 @@ def beside_baselines(measured: Measurement, metric: str, language: str) -> tuple
     if not measured.baselines:
         return ()
     scores = measured.scores[measured.final_split]
-    return (baseline_chart(scores, named_baselines(measured, language), metric, language=language),)
+    chart = baseline_chart(scores, named_baselines(measured, language), metric, language=language)
+    return (replace(chart, x_label=metric_name(metric, language)),)
 
 
 def without_leaked(measured: Measurement, metric: str, language: str) -> tuple[Paragraph, ...]:
@@ -74,7 +77,7 @@ def without_leaked(measured: Measurement, metric: str, language: str) -> tuple[P
     score = clean[metric]
     text = _WORDS[language]["leaked"].format(
         count=len(measured.final.outcome) - score.n,
-        metric=metric,
+        metric=metric_name(metric, language),
         value=score.value,
         low=score.low,
         high=score.high,

@@ -11,7 +11,7 @@ import numpy as np
 
 from supertune.config import Config, DataConfig
 from supertune.console import Console
-from supertune.contracts import Columns, Face, Generation, LearnsBySimilarity
+from supertune.contracts import Columns, Face, Format, Generation, LearnsBySimilarity
 from supertune.conversation_rows import said
 from supertune.data import (
     Table,
@@ -39,6 +39,12 @@ CONTRASTIVE_ROWS = 100
 full on SST-2 and 0.9 on TREC (3 draws, docs/strategies.md); where it stops being better is not measured."""
 FEW_VALIDATION_ROWS = 50
 """Validation rows below which they hold none back either: among fewer, which epoch is best is chance."""
+
+_WRITTEN: Mapping[Format, str] = {
+    **dict.fromkeys(("messages", "sharegpt", "alpaca", "prompt-completion"), "chat"),
+    **{"summary": "summarization", "translation": "translation", "question-answer": "generative-qa"},
+}
+"""Format of conversations → the task that is meant by it, where none is named."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +109,24 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
         UserError: They cannot be told, or a table lacks one.
     """
     first = next(iter(tables.values()))
-    columns = infer_columns(
-        first,
-        text=config.data.text,
-        label=config.data.label,
-        need_label=need_label,
-        answers=TASKS[config.task.name].answers,
-        separator=config.data.separator,
-        pair=config.data.pair,
-        tag_names=config.data.tag_names or (),
-        generation=_generation(config),
-    )
+    try:
+        columns = infer_columns(
+            first,
+            text=config.data.text,
+            label=config.data.label,
+            need_label=need_label,
+            answers=TASKS[config.task.name].answers,
+            separator=config.data.separator,
+            pair=config.data.pair,
+            tag_names=config.data.tag_names or (),
+            generation=_generation(config),
+        )
+    except UserError as error:
+        task = None if config.task.name != Config().task.name else _task_of_texts(first)
+        if task is None:
+            raise
+        fix = f"--task {task}, if a model is to learn to write the answers; or, for labels, {error.fix}"
+        raise UserError(error.what, where=error.where, fix=fix) from error
     if config.task.symmetric and not columns.pair:
         raise UserError(
             f"only a pair has an order that may mean nothing, and {' + '.join(map(repr, columns.text))} is one text",
@@ -139,6 +152,15 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
                     fix=f"rename one of its columns: {', '.join(map(repr, table.column_names))}",
                 )
     return columns
+
+
+def _task_of_texts(table: Table) -> str | None:
+    """The task that writes for which rows look made; None where they are no conversations, or plain texts."""
+    try:
+        found = infer_columns(table, answers="generated", generation=Generation())
+    except UserError:
+        return None
+    return _WRITTEN.get(found.layout.format) if found.layout is not None else None
 
 
 def _generation(config: Config) -> Generation | None:

@@ -10,7 +10,7 @@ import numpy as np
 from supertune.contracts import Features, Histogram, Paragraph, Section
 from supertune.recipes.start import Start
 from supertune.recipes.train_one import Trained
-from supertune.runs import Course, Language, current_events, learning_section
+from supertune.runs import Course, Language, current_events, learning_section, metric_name
 
 _BINS = 30
 
@@ -74,7 +74,8 @@ def training_section(
     words = REPORT_WORDS[language]
     course = Course(current_events(events))
     curves = course.curves if seed is None else course.of(seed)
-    kept = words["kept"].format(epoch=trained.best_epoch, epochs=len(curves.validations), metric=trained.metric)
+    metric = metric_name(trained.metric, language)
+    kept = words["kept"].format(epoch=trained.best_epoch, epochs=len(curves.validations), metric=metric)
     return learning_section(
         curves,
         trained.metric,

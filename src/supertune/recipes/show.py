@@ -9,7 +9,7 @@ from typing import Any
 
 from supertune.console import Console
 from supertune.contracts import Score
-from supertune.runs import RunSummary, interval_text, open_run, score_text, summarize
+from supertune.runs import RunSummary, interval_text, open_run, score_text, summarize, value_text
 from supertune.runs import list_runs as runs_in_folder
 
 
@@ -75,7 +75,7 @@ class ShownRun:
             console.heading(f"{split} ({max(score.n for score in overall.values()):,} rows)" if overall else split)
             console.table(
                 ("metric", "value", "95 % interval"),
-                [(name, f"{score.value:.4f}", interval_text(score)) for name, score in overall.items()],
+                [(name, value_text(score), interval_text(score)) for name, score in overall.items()],
                 right=(1,),
             )
         if self.report:

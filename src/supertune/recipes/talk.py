@@ -16,6 +16,7 @@ from supertune.message_lists import answer_of, messages_in, tools_in
 from supertune.models import load_tokenizer, load_with_head, resolve
 from supertune.recipes.predict_written import author_of, prompts_of
 from supertune.recipes.saved import SavedModel, model_of_run, open_saved
+from supertune.recipes.template import check_writes
 from supertune.recipes.typed import typed_fields, typed_table
 from supertune.recipes.writing_choices import WritingChoices
 from supertune.recipes.written import Author
@@ -278,6 +279,7 @@ def open_writer(name: str) -> Writing:
     if found is not None:
         return Writing(open_saved(found))
     source = resolve(name)
+    check_writes(source)
     length = source.max_positions
     tokenizer = load_tokenizer(source, max_length=length)
     columns = Columns(("messages",), answers="generated", layout=Layout("messages", {"messages": "messages"}))

@@ -17,6 +17,7 @@ from supertune.errors import UserError
 from supertune.models import ModelSource, load_configuration
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.start import Start
+from supertune.strategies import looks_back_only
 from supertune.tasks import ConversationEncoder, GenerationTask, probed, stop_generation, stop_ids
 
 if TYPE_CHECKING:
@@ -35,11 +36,31 @@ def for_model(task: Task, source: ModelSource) -> Task:
     """The task for a model of this kind: some read with one part and write with another.
 
     Raises:
-        UserError: There is no such task for it.
+        UserError: There is no such task for it, or texts are to be written and it only reads.
     """
-    if not isinstance(task, GenerationTask) or not load_configuration(source).is_encoder_decoder:
+    if not isinstance(task, GenerationTask):
         return task
-    return task.for_encoder_decoder()
+    check_writes(source)
+    return task.for_encoder_decoder() if load_configuration(source).is_encoder_decoder else task
+
+
+def check_writes(source: ModelSource) -> None:
+    """Check that a model writes, before anything is read or opened for it.
+
+    transformers opens many encoders as decoders as well. Such a model sees what it is to say, and has learned nothing
+    as soon as it does not.
+
+    Raises:
+        UserError: It only reads.
+    """
+    config = load_configuration(source)
+    if source.trust_remote_code or config.is_encoder_decoder or looks_back_only(config):
+        return
+    raise UserError(
+        f"a model of type {config.model_type!r} is an encoder: it reads texts and writes none",
+        where=str(source.folder),
+        fix="choose a decoder such as gemma-270m, or an encoder-decoder such as a T5",
+    )
 
 
 def with_template(start: Start, task: Task, rows: Table, console: Console) -> tuple[Start, Task]:

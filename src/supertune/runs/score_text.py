@@ -9,7 +9,9 @@ from supertune.contracts import Score
 
 MISSING = "–"
 
-_PROPORTION = re.compile(r"(accuracy|f1|precision|recall|exact_match)(?=[_/|]|$)")
+_PROPORTION = re.compile(
+    r"(accuracy|f1|precision|recall|exact_match|rouge(1|2|L|Lsum)|bleu|chrf|repetition|distinct[12]|empty|run_on)(?=[_/|]|$)"
+)
 
 
 def is_proportion(score: Score) -> bool:

@@ -9,6 +9,7 @@ from supertune.contracts import Score
 from supertune.evaluate.telling import Words, teller, too_few
 
 _WIDE = 0.1
+_MOST = 0.5
 _OFTEN = 0.02
 """Share of texts from which on something is worth a sentence."""
 _BITS = "bits_per_character"
@@ -119,9 +120,12 @@ def verdict_on_texts(
         *(tell(phrase, share=scores[name].value) for phrase, name in _FAULTS.items() if scores[name].value > _OFTEN),
         kept,
     ]
-    cut_off = scores["run_on"].value > _WIDE
+    cut_off = scores["run_on"].value
+    if cut_off > _MOST:
+        # No number of rows tells more of a model that cannot stop.
+        return tell.paragraph(said, tell("run on advice"))
     advice = tell.advice(
-        difference, vague=too_few(score, width=2 * _WIDE), otherwise="run on advice" if cut_off else "otherwise"
+        difference, vague=too_few(score, width=2 * _WIDE), otherwise="run on advice" if cut_off > _WIDE else "otherwise"
     )
     return tell.paragraph(said, advice)
 

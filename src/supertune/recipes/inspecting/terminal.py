@@ -42,6 +42,7 @@ _MOST_CUT = 200
 """Pieces that are shown of what is cut off."""
 _UNSEEN = re.compile("[\x80-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 """Would repaint the terminal, or turn around what follows."""
+_MARK = re.compile("[⟦⟧⟪⟫■]")
 _PICTURES = {code: chr(0x2400 + code) for code in range(32)} | {0x09: "⇥", 0x0A: "⏎\n", 0x7F: "␡"}
 
 
@@ -112,6 +113,8 @@ def _legend(rows: Sequence[InspectedRow], palette: Palette | None) -> Text:
         found.append((" is cut off ", palette.cut) if palette else (f"{CUT_OPEN}is cut off{CUT_CLOSE}", ""))
     if any("\n" in piece.text for row in rows for piece in row.pieces):
         found.append(("⏎ line break", ""))
+    if palette is None and any(_MARK.search(piece.text) for row in rows for piece in row.pieces):
+        found.append((f"\\{OPEN} \\{CLOSE} \\{STOP} are of the text itself", ""))
     text = Text("\n")
     for place, (said, style) in enumerate(found):
         text.append("  " if place else "").append(said, style=style)
@@ -151,10 +154,15 @@ def _in_colour(row: InspectedRow, palette: Palette, *, joined: bool) -> Iterator
 def _marked(row: InspectedRow, *, joined: bool) -> Iterator[tuple[str, str]]:
     between = "" if joined else " "
     for learned, run in groupby(row.seen, key=lambda piece: (piece.learned, piece.weight if piece.learned else 0)):
-        said = between.join(f"{STOP if piece.stop else ''}{_named(piece)}" for piece in run)
+        said = between.join(f"{STOP if piece.stop else ''}{_own(_named(piece))}" for piece in run)
         yield (f"{OPEN}{_weighed(learned[1])}{said}{CLOSE}" if learned[0] else said) + between, ""
     if row.unseen:
-        yield f"{CUT_OPEN}{_cut_text(row, joined=joined)}{CUT_CLOSE}", ""
+        yield f"{CUT_OPEN}{_own(_cut_text(row, joined=joined))}{CUT_CLOSE}", ""
+
+
+def _own(text: str) -> str:
+    """The text with a backslash before what would be taken for a mark of ours."""
+    return _MARK.sub(r"\\\g<0>", text)
 
 
 def _named(piece: Piece) -> str:

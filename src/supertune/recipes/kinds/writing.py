@@ -17,6 +17,7 @@ from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.results import baseline_name, beside_baselines, without_leaked
 from supertune.recipes.row_counts import counts_of
 from supertune.recipes.typed import typed_fields, typed_table
+from supertune.runs import metric_name
 from supertune.tasks import GenerationTask
 from supertune.train import TokenRule, linear_cross_entropy, squared_difference
 
@@ -143,16 +144,18 @@ class WrittenAnswers:
         if written is None:
             return sections
         metric, scores = measured.primary, measured.scores[measured.final_split]
-        names = {name: baseline_name(name, language) for name in written.others}
+        # The one that is to be beaten comes first.
+        others = dict(sorted(written.others.items(), key=lambda other: other[0] != measured.rival))
+        names = {name: baseline_name(name, language) for name in others}
         laid = SideBySide(
             prompts=written.asked,
             outcome=written.model,
             values=row_scores(written.model, metric),
-            metric=metric,
-            scores={name: scores[name] for name in _shown(task, scores)},
-            others={names[name]: outcome for name, outcome in written.others.items()},
-            other_values={names[name]: row_scores(outcome, metric) for name, outcome in written.others.items()},
-            other_scores={names[name]: measured.baselines[name] for name in written.others},
+            metric=metric_name(metric, language),
+            scores=_named({name: scores[name] for name in _shown(task, scores)}, language),
+            others={names[name]: outcome for name, outcome in others.items()},
+            other_values={names[name]: row_scores(outcome, metric) for name, outcome in others.items()},
+            other_scores={names[name]: _named(measured.baselines[name], language) for name in others},
             numbers=measured.final.table.row_ids[written.rows].tolist(),
         )
         return (*side_by_side(laid, show_text=show_text, language=language), *sections)
@@ -200,6 +203,11 @@ def _shown(task: Task, scores: Any) -> list[str]:
     assert isinstance(task, GenerationTask)
     more = ("chrf", "bleu", "rougeL", "length_ratio", "repetition", "distinct2", "empty", "run_on")
     return [name for name in dict.fromkeys((*task.headline, *more)) if name in scores]
+
+
+def _named(scores: Mapping[str, Score], language: str) -> dict[str, Score]:
+    """Scores under what people call them."""
+    return {metric_name(name, language): score for name, score in scores.items()}
 
 
 def _usage(task: GenerationTask) -> str:

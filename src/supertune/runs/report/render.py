@@ -25,8 +25,8 @@ from supertune.contracts import (
 from supertune.runs.manifest import Status
 from supertune.runs.report.page import page_environment, resource
 from supertune.runs.report.pictures import draw
-from supertune.runs.report.words import WORDS, Language, Words
-from supertune.runs.score_text import interval_text, plain_number, value_text
+from supertune.runs.report.words import WORDS, Language, Words, metric_name
+from supertune.runs.score_text import MISSING, interval_text, plain_number, value_text
 
 _ROWS_NAMED = 10
 
@@ -142,7 +142,7 @@ def render_report(report: Report) -> str:
 def _headlines(report: Report, words: Words) -> list[_Headline]:
     return [
         _Headline(
-            name=words.metrics.get(metric, metric),
+            name=metric_name(metric, report.language),
             score=score,
             beside={name: scores[metric] for name, scores in report.baselines.items() if metric in scores},
         )
@@ -185,12 +185,13 @@ def _cell(value: str | int | float | Score, notes: list[str]) -> _Cell:
         if value.warning and value.warning not in notes:
             notes.append(value.warning)
         return _Cell(
-            value_text(value),
+            value_text(value).replace(" ", "\u00a0"),
             interval_text(value),
             value.signature,
             notes.index(value.warning) + 1 if value.warning else None,
             numeric=True,
         )
     if isinstance(value, str):
-        return _Cell(value)
+        # Where a number is missing the column is still one of numbers.
+        return _Cell(value, numeric=value == MISSING)
     return _Cell(plain_number(value), numeric=True)

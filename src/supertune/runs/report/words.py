@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Language = Literal["en", "zh"]
 
@@ -132,6 +132,26 @@ _ENGLISH = Words(
         "rmse": "Root mean squared error",
         "mae": "Mean absolute error",
         "quadratic_kappa": "Quadratic weighted kappa",
+        "exact_match": "Exact match",
+        "f1": "F1 of words",
+        "exact_match_cmrc": "Exact match (CMRC)",
+        "f1_cmrc": "F1 of words (CMRC)",
+        "rouge1": "ROUGE-1",
+        "rouge2": "ROUGE-2",
+        "rougeL": "ROUGE-L",
+        "rougeLsum": "ROUGE-L of sentences",
+        "bleu": "BLEU",
+        "chrf": "chrF",
+        "ter": "TER",
+        "length_ratio": "Length beside the reference",
+        "repetition": "Repeated sequences",
+        "distinct1": "Different words",
+        "distinct2": "Different pairs of words",
+        "empty": "Empty texts",
+        "run_on": "Texts without an end",
+        "loss_per_token": "Loss per token",
+        "perplexity": "Perplexity per token",
+        "bits_per_character": "Bits per character",
     },
     training=TrainingWords(
         title="Training",
@@ -221,6 +241,26 @@ _CHINESE = Words(
         "rmse": "均方根误差",
         "mae": "平均绝对误差",
         "quadratic_kappa": "二次加权 kappa",
+        "exact_match": "完全匹配",
+        "f1": "F1（按词）",
+        "exact_match_cmrc": "完全匹配（CMRC）",
+        "f1_cmrc": "F1（CMRC，按字）",
+        "rouge1": "ROUGE-1",
+        "rouge2": "ROUGE-2",
+        "rougeL": "ROUGE-L",
+        "rougeLsum": "ROUGE-L（按句）",
+        "bleu": "BLEU",
+        "chrf": "chrF",
+        "ter": "TER",
+        "length_ratio": "与参考文本的长度比",
+        "repetition": "重复片段占比",
+        "distinct1": "不同词占比",
+        "distinct2": "不同词对占比",
+        "empty": "空文本占比",
+        "run_on": "未正常结束的文本占比",
+        "loss_per_token": "每词元损失",
+        "perplexity": "困惑度（每词元）",
+        "bits_per_character": "每字符比特数",
     },
     training=TrainingWords(
         title="训练过程",
@@ -260,3 +300,8 @@ _CHINESE = Words(
 )
 
 WORDS: Mapping[Language, Words] = {"en": _ENGLISH, "zh": _CHINESE}
+
+
+def metric_name(metric: str, language: str) -> str:
+    """What people call a metric; one that has no other name by its key."""
+    return WORDS[cast(Language, language)].metrics.get(metric, metric)

@@ -126,7 +126,7 @@ def legend_rows(names: Sequence[str]) -> tuple[list[Element], float]:
     drawn: list[Element] = []
     x, row = 0.0, 0
     for index, name in enumerate(names):
-        room = min(width_of(name), WIDTH / 2 - _SWATCH - _GAP)
+        room = min(width_of(name), WIDTH - _SWATCH)
         if x and x + _SWATCH + room > WIDTH:
             x, row = 0.0, row + 1
         y = row * _LINE + 9

@@ -13,7 +13,7 @@ from supertune.runs.report.words import Words
 from supertune.runs.score_text import interval_text, is_proportion, score_text, value_text
 
 _ROW = 30.0
-_LABEL_ROOM = 150.0
+_LABEL_ROOM = 190.0
 
 
 def draw_intervals(chart: IntervalChart, words: Words) -> Drawing:
