@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,11 +38,14 @@ class Console:
     Args:
         quiet: Say nothing but warnings and errors.
         results: Write to standard output instead: for commands whose tables are their result.
+        patience: Off a terminal, seconds that a piece of work may take until a line tells how far it is; the next lines
+            come after twice as long each.
     """
 
-    def __init__(self, *, quiet: bool = False, results: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, results: bool = False, patience: float = 60.0) -> None:
         self.quiet = quiet
         self._stderr = not results
+        self._patience = patience
         self._rich: RichConsole | None = None
 
     @property
@@ -95,9 +99,10 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, description: str, total: float) -> Iterator[Bar]:
-        """A bar with rate and time left while the block runs; off a terminal, nothing."""
+        """A bar with rate and time left while the block runs; off a terminal, a line now and then if it takes long."""
         if self.quiet or not self.rich.is_terminal:
-            yield _no_bar
+            # Where results are written nothing else is.
+            yield _no_bar if self.quiet or not self._stderr else self._lines(description, total)
             return
         from rich import progress
 
@@ -118,6 +123,20 @@ class Console:
 
             yield bar
 
+    def _lines(self, description: str, total: float) -> Bar:
+        """Tells how far work is that has taken a minute, two, four, eight …: nobody need think that it hangs."""
+        begun, next_line = time.monotonic(), self._patience
+
+        def bar(done: float, note: str = "") -> None:
+            nonlocal next_line
+            passed = time.monotonic() - begun
+            if passed < next_line or done >= total:
+                return
+            next_line = 2 * passed
+            self.say(f"  {description}: {done / total:.0%} after {passed / 60:.1f} minutes")
+
+        return bar
+
 
 def harmless(text: str) -> str:
     """The text without control characters: those in a user's file could repaint or retitle the terminal."""
@@ -125,7 +144,7 @@ def harmless(text: str) -> str:
 
 
 def _no_bar(done: float, note: str = "") -> None:
-    """The bar where there is no terminal."""
+    """The bar of those who want to hear nothing."""
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:

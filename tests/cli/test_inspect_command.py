@@ -107,6 +107,15 @@ def test_the_page_is_written_once(place: Place, tmp_path: Path) -> None:
     assert out.read_text(encoding="utf-8") == page
 
 
+def test_a_chinese_page_says_in_chinese_what_was_found(place: Place, tmp_path: Path) -> None:
+    out = tmp_path / "rows.html"
+    place.supertune(*LOOK, "--set", "evaluate.language=zh", "--html", str(out))
+    page = out.read_text(encoding="utf-8")
+    for said in ("消息列表；user, assistant", "模型没有对话模板", "回答以 &lt;eos&gt; 结束", "行丢了一部分回答"):
+        assert said in page
+    assert "an answer ends with" not in page
+
+
 def test_json_is_one_object_with_the_page_beside_it(place: Place, tmp_path: Path) -> None:
     done = place.supertune(*LOOK, "--json", "--html", str(tmp_path / "rows.html"))
     shown = json.loads(done.printed)

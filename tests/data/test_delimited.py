@@ -163,6 +163,14 @@ def test_prose_is_not_a_table(write: Write) -> None:
     assert "plain text, not a table" in refusal(write("a.txt", "Once upon a time\nthere was a text\n"))
 
 
+def test_lines_of_plain_text_are_read_below_a_line_that_says_text(write: Write) -> None:
+    letters = "Dear Anna, the parcel, which was late, has come.\nDear Ben, the lamp is broken, I am afraid.\n"
+    assert "text alone, if every line is a text" in refusal(write("a.txt", letters))
+    assert "text alone" not in refusal(write("a.csv", letters))
+    table = read(write("b.txt", f"text\n{letters}"))
+    assert [row["text"] for row in table.rows()] == letters.splitlines()
+
+
 # ---------------------------------------------------------------- bad rows
 
 

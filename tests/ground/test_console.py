@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
 
@@ -37,6 +39,21 @@ def test_messages_go_to_stderr_without_escape_codes(capsys: Capture) -> None:
     for part in ("said", "heading", "warning: warned", "好", "20"):
         assert part in err
     assert "training" not in err, "no bars where there is no terminal"
+
+
+def test_what_takes_long_says_so_now_and_then_where_there_is_no_terminal(capsys: Capture) -> None:
+    with Console(patience=0.05).progress("writing 200 answers", 200) as bar:
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < 0.5:
+            bar(min(100 * passed, 199))
+        bar(200)
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 4
+    assert all(re.fullmatch(r"  writing 200 answers: \d+% after 0\.0 minutes", line) for line in lines)
+    for silent in (Console(quiet=True, patience=0.0), Console(results=True, patience=0.0), Console()):
+        with silent.progress("writing", 2) as bar:
+            bar(1)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_results_go_to_stdout(capsys: Capture) -> None:

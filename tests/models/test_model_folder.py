@@ -65,6 +65,13 @@ def _run(folder: Path) -> None:
     (folder / "manifest.json").write_text("{}")
 
 
+def _run_with_adapter(folder: Path) -> None:
+    (folder / "model").mkdir()
+    (folder / "model" / "adapter_config.json").write_text('{"base_model_name_or_path": "owner/base"}')
+    (folder / "config.json").unlink()
+    (folder / "manifest.json").write_text("{}")
+
+
 def _nested(folder: Path) -> None:
     write_tiny_model(folder / "0_Transformer")
     (folder / "config.json").unlink()
@@ -122,6 +129,7 @@ REFUSED: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("unknown type", lambda f: _config(f, model_type="berd"), "'berd' is not known", "'bert'"),
     ("adapter", _adapter, "PEFT adapter for the model 'owner/base'", "merge"),
     ("run", _run, "is a run, not a model", "tiny/model"),
+    ("run-with-adapter", _run_with_adapter, "what it has learned is an adapter", "supertune merge"),
     ("nested", _nested, "has no config.json", "0_Transformer"),
 ]
 

@@ -20,7 +20,7 @@ from supertune.errors import InterruptedRunError, UserError
 from supertune.recipes.predict import evaluate_file, predict_typed
 from supertune.recipes.writing_choices import WritingChoices, check_choices
 from supertune.tasks import ClassificationTask
-from tiny_decoders import TINY
+from tiny_decoders import TINY, face_rows
 from warm_processes import Done, supertune_command
 
 Writers = Callable[[str], Path]
@@ -235,3 +235,15 @@ def test_evaluating_without_answers_or_of_what_writes_nothing_is_refused(chat_wr
     with pytest.raises(UserError, match="no row has an answer"):
         evaluate_file(chat_writer, [{"messages": [{"role": "user", "content": "a"}]}], out=None, console=QUIET)
     assert "no number of rows" in command("evaluate", chat_writer, "x", "--generate", "some", code=2).said
+
+
+def test_rows_that_are_no_conversations_can_be_left_out_of_what_is_scored(chat_writer: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    rows = [json.dumps(row, ensure_ascii=False) for row in face_rows("chat", 6)]
+    odd = '{"messages": [{"role": "visitor", "content": "tea"}, {"role": "assistant", "content": "茶"}]}'
+    file.write_text("\n".join([*rows[:3], odd, *rows[3:]]), encoding="utf-8")
+    run = ("evaluate", chat_writer, file, "--generate", "2")
+    assert "row 3 has the role 'visitor'" in command(*run, code=2).said
+    done = command(*run, "--on-bad-row", "skip", "--json")
+    assert json.loads(done.printed)["answered"] == 6
+    assert "1 of 7 rows are no conversations and are left out" in done.said

@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -187,6 +188,18 @@ def test_an_encoder_that_transformers_opens_as_a_decoder_writes_nothing(tmp_path
     with pytest.raises(UserError, match="'bert' is an encoder"):
         supertune.fit(face_rows("chat", 20), task="chat", model=str(tmp_path / "bert"), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_ends_with_a_word_through_a_pipe(tiny_decoder: Path) -> None:
+    line = [sys.executable, "-m", "supertune", "chat", str(tiny_decoder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, text=True) as process:
+        assert process.stderr is not None
+        assert "has not been trained here" in process.stderr.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert "error: interrupted" in process.stderr.read()
 
 
 @pytest.mark.slow

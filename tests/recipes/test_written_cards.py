@@ -14,6 +14,7 @@ import supertune
 from supertune.console import Console
 from supertune.errors import UserError
 from supertune.recipes.merge import merge_run
+from tiny_decoders import TINY, face_rows, write_tiny_decoder
 
 Writers = Callable[[str], Path]
 ALONE = "import sys\nsys.modules['supertune'] = None\n"
@@ -49,3 +50,14 @@ def test_of_a_whole_model_which_cannot_be_merged(chat_writer: Path, tmp_path: Pa
     assert by_card(chat_writer / "model") == expected
     with pytest.raises(UserError, match="nothing to merge"):
         merge_run(chat_writer, tmp_path / "whole", console=Console(quiet=True))
+
+
+def test_other_tools_stop_a_merged_model_where_its_answers_end(tmp_path: Path) -> None:
+    from transformers import GenerationConfig
+
+    # Pre-trained to stop at another token than its answers end with here.
+    base = write_tiny_decoder(tmp_path / "base", eos_token_id=1)
+    settings = {**TINY, "strategy.name": "lora", "train.epochs": 1, "evaluate.generate": 0, "evaluate.baselines": False}
+    run = supertune.fit(face_rows("chat"), task="chat", model=str(base), out=tmp_path / "run", settings=settings)
+    merge_run(run.path, tmp_path / "whole", console=Console(quiet=True))
+    assert GenerationConfig.from_pretrained(tmp_path / "whole").eos_token_id == [2, 1]

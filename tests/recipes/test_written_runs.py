@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 import supertune
+from supertune.config import Config
+from supertune.console import Console
 from supertune.contracts import Outcome
 from supertune.data import token_cache
 from supertune.errors import InterruptedRunError, UserError
 from supertune.evaluate import measure
 from supertune.recipes import encode, train_one
+from supertune.recipes.estimate import dry_run
 from tiny_decoders import TINY, face_rows, sentences, write_tiny_decoder
 
 FACES = ("chat", "summarization", "translation", "generative-qa")
@@ -334,3 +337,10 @@ def test_a_models_own_template_is_used_and_saved(tmp_path: Path) -> None:
     saved = (run.path / "model/chat_template.jinja").read_text(encoding="utf-8")
     # The tokenizer puts <bos> before texts, and so before conversations.
     assert saved == "{{- bos_token }}" + template
+
+
+def test_a_dry_run_tells_that_measuring_comes_on_top(tiny_decoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = {**TINY, "task.name": "chat", "model.name": str(tiny_decoder), "train.epochs": 1}
+    values["task.max_new_tokens"] = 9
+    dry_run(Config().with_values(values), face_rows("chat"), console=Console())
+    assert "on top: 5 answers of at most 9 tokens are written three times" in capsys.readouterr().err

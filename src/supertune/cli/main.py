@@ -25,6 +25,8 @@ from supertune.cli import (
 )
 from supertune.errors import SupertuneError
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="supertune",
     help="From raw text to a fine-tuned language model you can trust, and honest numbers on how good it is.",
@@ -80,6 +82,9 @@ def _run(arguments: list[str]) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     try:
         code = app(arguments, standalone_mode=False, prog_name="supertune")
+        if code == _INTERRUPTED:
+            # Typer makes a code of Ctrl-C, without a word.
+            _complain("interrupted")
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         _complain(
@@ -91,7 +96,7 @@ def _run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted")
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) went away: that is not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -131,14 +131,21 @@ def _no_config(folder: Path) -> UserError:
     adapter = folder / "adapter_config.json"
     if adapter.is_file():
         base = weights.read_object(adapter).get("base_model_name_or_path")
+        run = folder.parent if (folder.parent / "manifest.json").is_file() else "RUN"
         return UserError(
             f"is a PEFT adapter for the model {base!r}, not a whole model",
             where=where,
-            fix="name that model instead, or merge the adapter into it and name the merged folder",
+            fix=f"supertune merge {run} --out FOLDER, and name that folder; or name the model that it is for",
         )
     with explained(folder):
         inner = sorted(child.parent for child in folder.glob("*/config.json"))
         inner += sorted(child.parent for child in folder.glob("snapshots/*/config.json"))
+    if (folder / "model" / "adapter_config.json").is_file():
+        return UserError(
+            "is a run, not a model, and what it has learned is an adapter",
+            where=where,
+            fix=f"supertune merge {folder} --out FOLDER, and name that folder",
+        )
     if inner and (folder / "manifest.json").is_file():
         return UserError("is a run, not a model", where=where, fix=f"name the model in it: {inner[0]}")
     if inner:

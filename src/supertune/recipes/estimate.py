@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from supertune.config import Config, dump_config
+from supertune.config import WRITING, Config, dump_config
 from supertune.console import Console
 from supertune.contracts import Features, Finding, IntArray, ReadsLabels, Task
 from supertune.recipes.begin import Training, begin
@@ -119,8 +119,22 @@ def dry_run(config: Config, data: object = None, *, console: Console) -> DryRun:
         f"  {cost.steps:,} steps in about {cost.seconds / 60:.1f} minutes "
         f"({cost.low / 60:.1f} to {cost.high / 60:.1f}), at most {cost.peak_mb:,} MB of memory"
     )
+    if beside := _written_beside(start.config, sizes):
+        console.say(f"  {beside}")
     console.say("\n" + dump_config(start.config))
     return DryRun(start.config, sizes, report, (), cost, rows.language.language, start.why)
+
+
+def _written_beside(config: Config, sizes: Mapping[str, int]) -> str:
+    """What the time does not hold: writing takes as long as it takes, and a model that cannot stop takes longest."""
+    rows = min(config.evaluate.generate, sizes.get("test") or sizes.get("validation", 0))
+    if config.task.name not in WRITING or config.task.name == "text" or not rows:
+        return ""
+    writers = "three times: by the model, and by the one before training without and with examples"
+    return (
+        f"measuring comes on top: {rows:,} answers of at most {config.task.max_new_tokens:,} tokens are written "
+        f"{writers if config.evaluate.baselines else 'once'} (fewer: --set evaluate.generate=N)"
+    )
 
 
 def measure_cost(start: Start, task: Task, features: Features, rows: int) -> Cost:

@@ -8,7 +8,7 @@ from typing import Literal
 from supertune.config import Config
 from supertune.console import Console
 from supertune.contracts import Features, Outcome, Score
-from supertune.data import Table, TokenCache, well_formed
+from supertune.data import OnBadRow, Table, TokenCache, well_formed
 from supertune.errors import UserError
 from supertune.evaluate import measure
 from supertune.generate import Generated
@@ -25,7 +25,13 @@ Generate = int | Literal["all"] | None
 
 
 def evaluate_written(
-    saved: SavedModel, table: Table, config: Config, generate: Generate, console: Console
+    saved: SavedModel,
+    table: Table,
+    config: Config,
+    generate: Generate,
+    console: Console,
+    *,
+    on_bad_row: OnBadRow = "refuse",
 ) -> Evaluated:
     """Likelihoods of all rows that have an answer, and scores of what is written to some of them or all.
 
@@ -37,6 +43,7 @@ def evaluate_written(
         config: The run's: how many rows it was measured on, and the seed by which they are drawn.
         generate: How many rows to write.
         console: Where to show progress.
+        on_bad_row: ``refuse``, or ``skip`` rows that are no conversations, which is told.
 
     Returns:
         Of each row what was written, if anything, and how likely its answer is; ``answered``, rows that have an answer,
@@ -47,7 +54,10 @@ def evaluate_written(
     """
     task = saved.task
     assert isinstance(task, GenerationTask)
-    table = well_formed(table, task.columns)
+    whole = len(table)
+    table = well_formed(table, task.columns, on_bad_row)
+    if len(table) < whole:
+        console.warn(f"{whole - len(table):,} of {whole:,} rows are no conversations and are left out")
     features = _encoded(saved, table, console)
     with console.progress(f"reading {len(features):,} texts", len(features)) as bar:
         likely = task.outcome(saved.outputs(features, config.evaluate.batch_size, progress=bar), features)

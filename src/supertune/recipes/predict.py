@@ -183,7 +183,7 @@ def evaluate_file(
                 where=table.source,
                 fix="supertune predict needs no labels; or rename the label column",
             )
-    found = answerer.evaluate(store, table, generate, console)
+    found = answerer.evaluate(store, table, generate, console, on_bad_row=on_bad_row)
     show_scores(console, found.scores, saved.task.headline)
     if out is not None:
         _write_predictions(out, found.table, found.predictions(), console)

@@ -105,6 +105,7 @@ def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None
     Raises:
         UserError: The disk is full, or the place is not writable.
     """
+    tell_stops(model, saved.task, saved.tokenizer)
     with atomic_folder(folder) as partial:
         _writing(STRATEGIES["full"]().save, model, str(partial), saved.base["name"])
         _writing(save_tokenizer, saved.tokenizer, partial)

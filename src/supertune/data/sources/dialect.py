@@ -22,6 +22,8 @@ _NEVER = "\x1f"
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 _SENTENCE_END = re.compile(r"[。！？!?…]\s*$|[，；。！？]|\w\.\s*$")
 _LONG_NAME = 60
+_TABLES = (".csv", ".tsv", ".tab")
+"""Extensions of files that are tables, whatever stands in them."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,11 @@ def sniff(sample: str, *, complete: bool, suffix: str, source: str) -> Dialect:
     header = tuple(name.strip() for name in best.rows[0])
     if reason := _why_headerless(header, best.rows[1:_SAMPLE_ROWS]):
         example = ",".join(["text", "label", "column3", "column4"][: len(header)])
+        plain = "" if suffix in _TABLES else "; or text alone, if every line is a text, commas and all"
         raise UserError(
             f"the first row looks like data, not column names: {reason}",
             where=f"{source}, line 1",
-            fix=f"add a first line that names the columns, e.g. {example}",
+            fix=f"add a first line that names the columns, e.g. {example}{plain}",
         )
     return Dialect(best.delimiter, best.quoted, header, tuple(_notes(best, preferred)))
 
@@ -137,11 +140,12 @@ def _trial(lines: Sequence[str], delimiter: str, quoted: bool, complete: bool) -
 def _refuse_prose(trial: _Trial, suffix: str, source: str) -> None:
     """A file of one column is a table only if it says so by its extension or by the name of its column."""
     name = trial.rows[0][0].strip() if trial.rows else ""
-    if suffix not in (".csv", ".tsv", ".tab") and not is_known_name(name):
+    if suffix not in _TABLES and not is_known_name(name):
         raise UserError(
             "is plain text, not a table: no comma, tab, semicolon or pipe separates columns in its first line",
             where=source,
-            fix="name the column in the first line (text), or put the texts of each class into folder/<label>/*.txt",
+            fix="put text into a first line of its own, if every line is a text; or the texts of each class into "
+            "folder/<label>/*.txt",
         )
 
 

@@ -89,7 +89,9 @@ class Answerer(Protocol):
         """
         ...
 
-    def evaluate(self, run: RunStore, table: Table, generate: Generate, console: Console) -> Evaluated:
+    def evaluate(
+        self, run: RunStore, table: Table, generate: Generate, console: Console, *, on_bad_row: OnBadRow = "refuse"
+    ) -> Evaluated:
         """How good the answers to rows with known answers are.
 
         Args:
@@ -97,6 +99,7 @@ class Answerer(Protocol):
             table: The rows; those without an answer are not scored.
             generate: How many rows to write answers to, where that is what the model does.
             console: Where to show progress.
+            on_bad_row: What becomes of rows that cannot be asked.
 
         Raises:
             UserError: No row has an answer, a label is not known, or the rows cannot be asked.

@@ -95,7 +95,9 @@ class Reader:
                 total += 1
                 yield row
 
-    def evaluate(self, run: RunStore, table: Table, generate: Generate, console: Console) -> Evaluated:
+    def evaluate(
+        self, run: RunStore, table: Table, generate: Generate, console: Console, *, on_bad_row: OnBadRow = "refuse"
+    ) -> Evaluated:
         """See `Answerer`; there is nothing to write."""
         task = self.saved.task
         if generate is not None:

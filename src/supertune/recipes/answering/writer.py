@@ -58,9 +58,12 @@ class Writer:
         """See `write_lines`."""
         return write_lines(self.saved, pieces, choices)
 
-    def evaluate(self, run: RunStore, table: Table, generate: Generate, console: Console) -> Evaluated:
+    def evaluate(
+        self, run: RunStore, table: Table, generate: Generate, console: Console, *, on_bad_row: OnBadRow = "refuse"
+    ) -> Evaluated:
         """See `evaluate_written`."""
-        return evaluate_written(self.saved, table, load_config(run.path / "config.yaml"), generate, console)
+        config = load_config(run.path / "config.yaml")
+        return evaluate_written(self.saved, table, config, generate, console, on_bad_row=on_bad_row)
 
     def measure(
         self, rows: LoadedRows, features: Mapping[str, Features], config: Config, console: Console

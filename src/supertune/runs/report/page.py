@@ -9,6 +9,7 @@ import re
 import jinja2
 from markupsafe import Markup
 
+from supertune.runs.report.phrases import in_language
 from supertune.runs.report.text import cut
 from supertune.runs.report.words import WORDS, Language
 from supertune.runs.score_text import interval_text, score_text, value_text
@@ -53,6 +54,7 @@ def page_environment(language: Language) -> jinja2.Environment:
         score=score_text,
         count=lambda number: f"{number:,}",
         prose=lambda text: _BEFORE_PERCENT.sub("\u00a0%", text),
+        phrase=lambda sentence: in_language(sentence, language),
         cell=lambda value: shown(value, _LONGEST_CELL),
         note=lambda value: shown(value, _LONGEST_NOTE),
     )

@@ -26,7 +26,7 @@ from supertune.runs.manifest import Status
 from supertune.runs.report.page import page_environment, resource
 from supertune.runs.report.pictures import draw
 from supertune.runs.report.words import WORDS, Language, Words, metric_name
-from supertune.runs.score_text import interval_text, plain_number, value_text
+from supertune.runs.score_text import MISSING, interval_text, plain_number, value_text
 
 _ROWS_NAMED = 10
 
@@ -192,5 +192,6 @@ def _cell(value: str | int | float | Score, notes: list[str]) -> _Cell:
             numeric=True,
         )
     if isinstance(value, str):
-        return _Cell(value)
+        # Where a number is missing the column is still one of numbers.
+        return _Cell(value, numeric=value == MISSING)
     return _Cell(plain_number(value), numeric=True)
