@@ -14,7 +14,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 from test_generate import DECODERS, SETTINGS, adapted, agree, alone, stopping_early
-from tiny_writers import BEGIN, PROMPTS, STOP, WRITERS, decode, encode, writer
+from tiny_writers import BEGIN, PROMPTS, SMALL, STOP, VOCABULARY, WRITERS, decode, encode, writer
 
 from supertune.generate import generate
 from supertune.generate.reading import keeps_every_token
@@ -78,6 +78,39 @@ def test_the_beginning_is_read_once(name: str, kind: str | None) -> None:
     with read(model) as counts:
         agree(generate(model, prompts[:3], SHORT, decode=decode), found[:3])
     assert sum(counts) > 3 * len(BEGINNING)
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    # Layers that take keys and values of others, and one inner width for each layer.
+    "Gemma3nForCausalLM": SMALL
+    | {"head_dim": 8, "num_hidden_layers": 4, "num_kv_shared_layers": 2, "sliding_window": 16, "laurel_rank": 4}
+    | {"layer_types": ["sliding_attention", "full_attention"] * 2, "vocab_size_per_layer_input": VOCABULARY}
+    | {"hidden_size_per_layer_input": 8, "intermediate_size": [48] * 4, "activation_sparsity_pattern": [0.0] * 4},
+    # Attention within chunks.
+    "Llama4ForCausalLM": SMALL
+    | {"attention_chunk_size": 16, "num_local_experts": 2, "head_dim": 8, "no_rope_layers": [1, 0]},
+    # Positions that are told by the mask alone.
+    "BloomForCausalLM": {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 32,
+        "n_layer": 2,
+        "n_head": 4,
+        "initializer_range": 0.3,
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_architectures_share_too(name: str) -> None:
+    torch.manual_seed(0)
+    model_class = getattr(transformers, name)
+    model = model_class(model_class.config_class(**OTHERS[name])).eval()
+    layer = "transformer.h.0" if name.startswith("Bloom") else "model.layers.0"
+    tokens: list[int] = []
+    model.get_submodule(layer).register_forward_pre_hook(lambda _, given: tokens.append(given[0].shape[-2]))
+    found = generate(model, BEGUN, SHORT, decode=decode)
+    assert max(tokens) == max(map(len, RESTS))
+    agree(found, alone(model, SHORT, BEGUN))
 
 
 @pytest.mark.parametrize("kind", [None, "prompt", "prefix"])

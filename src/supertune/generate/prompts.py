@@ -163,6 +163,7 @@ def row_bytes(model: PreTrainedModel, prompt: int, new: int, read: int = 0) -> f
     cache = 2 * layers * (getattr(text, "num_key_value_heads", None) or heads) * size * width * (prompt + new)
     # Of one layer at a time: hidden states and their copies, queries, keys, values, the two feed-forward halves.
     inner = getattr(text, "intermediate_size", None) or getattr(text, "d_ff", None) or 4 * text.hidden_size
+    inner = inner if isinstance(inner, int) else max(inner)
     left = prompt - read
     reading = left * (6 * text.hidden_size + 3 * inner) * width
     if getattr(text, "_attn_implementation", None) == "eager":
