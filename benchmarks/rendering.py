@@ -6,7 +6,8 @@ A file of conversations of two to six messages is written once. ``ours`` reads i
 tokens; ``again`` is the next start, which finds them. ``map`` is what TRL's SFTTrainer does before training with
 ``assistant_only_loss``: ``Dataset.map`` over rows, each through ``apply_chat_template`` with the mask of the template's
 own ``{% generation %}`` blocks. All three learn the same tokens by the same template; each runs in a process of its own
-with empty caches (``again`` with that of ``ours``), one after the other in every repeat.
+with empty caches (``again`` with that of ``ours``), one after the other in every repeat. Seconds are those on the wall;
+core seconds those of all processor cores together, which say more where other programs run.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ behind the other, are the text, their lengths say where each stands; where they 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
@@ -24,7 +23,6 @@ WORTH = 4096
 """Texts that are encoded before the bytes of all tokens are looked up: half a second for a large vocabulary."""
 _NONE = b"\xff"
 """What a token that is none of a text stands for: no text has this byte."""
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 @dataclass(frozen=True)
@@ -98,26 +96,25 @@ class PlacingEncoder:
 
 def token_bytes(raw: Tokenizer) -> list[bytes]:
     """What every token stands for, by its id, in UTF-8; where that is not known, what no text has."""
-    pieces = raw.get_vocab(with_added_tokens=False)
-    added = {token.content: number for number, token in raw.get_added_tokens_decoder().items()}
-    special = {token.content for token in raw.get_added_tokens_decoder().values() if token.special}
+    pieces, added = raw.get_vocab(with_added_tokens=False), raw.get_added_tokens_decoder()
     of_bytes = raw.pre_tokenizer is not None and b'"ByteLevel"' in raw.pre_tokenizer.__getstate__()
     known = {character: value for value, character in enumerate(_byte_characters())}
-    found = [_NONE] * (1 + max([*pieces.values(), *added.values()], default=-1))
+    found = [_NONE] * (1 + max([*pieces.values(), *added], default=-1))
     for piece, number in pieces.items():
         if of_bytes:
             values = [known.get(character) for character in piece]
             found[number] = bytes(value for value in values if value is not None) if None not in values else _NONE
         else:
             found[number] = piece.replace("▁", " ").encode()
-    for content, number in added.items():
+    for number, token in added.items():
         # One that is a piece of the vocabulary as well, such as a run of spaces, stands for what that does.
-        if of_bytes or content in special or content not in pieces:
-            found[number] = content.encode()
-    # By these, characters are written that the vocabulary does not hold.
-    for piece, number in chain(pieces.items(), added.items()):
-        if byte := _BYTE.fullmatch(piece):
-            found[number] = bytes.fromhex(byte.group(1))
+        if of_bytes or token.special or token.content not in pieces:
+            found[number] = token.content.encode()
+    for value in range(0x100):
+        # By these, characters are written that the vocabulary does not hold.
+        byte = raw.token_to_id(f"<0x{value:02X}>")
+        if byte is not None:
+            found[byte] = bytes([value])
     return [each or _NONE for each in found]
 
 
