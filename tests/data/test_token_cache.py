@@ -275,6 +275,31 @@ def test_texts_alone_are_fingerprinted() -> None:
     assert len({known, *others}) == len(others) + 1
 
 
+def test_the_fingerprint_does_not_depend_on_how_arrow_stores_texts() -> None:
+    texts = ["好", None, "", "a, b", "😀" * 9]
+    kinds = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+    arrays = [pa.array(texts, kind) for kind in kinds]
+    arrays.append(pa.chunked_array([["x", "好"], [None, "", "a, b"], [], ["😀" * 9]]).slice(1))
+    tables = [Table.from_arrow(pa.table({"text": array}), source="rows") for array in arrays]
+    assert len({texts_fingerprint(table, ("text",)) for table in tables}) == 1
+    assert texts_fingerprint(tables[0], ("text",))[1] == sum(len(text or "") for text in texts)
+
+
+def test_the_fingerprint_of_lists_tells_every_difference() -> None:
+    said = [
+        [{"role": "user", "content": "好"}],
+        [{"role": "user", "content": "好 "}],
+        [{"content": "好", "role": "user"}],
+        [],
+        None,
+        '[{"role": "user", "content": "好"}]',
+    ]
+    assert len({of_rows({"text": value}, {"text": None}) for value in said}) == len(said)
+    rows = [[{"text": each} for each in said[:5]], [{"text": each} for each in said[4::-1]]]
+    assert of_rows(*rows[0]) != of_rows(*rows[1])
+    assert of_rows(*rows[0]) == of_rows(*rows[0])
+
+
 def test_the_fingerprint_does_not_depend_on_where_the_rows_are(storage: str, tmp_path: Path) -> None:
     texts = [f"text {row}, 文本" for row in range(20_000)]
     path = tmp_path / "rows.csv"

@@ -52,6 +52,17 @@ def test_rows_in_pieces_are_rows_at_once_and_weights_are_those_of_each_text(name
     assert encoder.counts.stopped_rows == encoder.counts.rows == 30 + 30
 
 
+def test_lengths_are_those_of_the_longest_item_uncut_and_none_of_what_cannot_be_learned():
+    encoder = ConversationEncoder(renderer("gemma", rewritten="each"), 10)
+    unanswered = Conversation((Message("user", "a"),))
+    refused = Conversation((Message("user", "a"), Message("user", "b"), Message("assistant", "c")))
+    found = encoder.lengths([*ROWS[:7], unanswered, refused, *ROWS[7:]])
+    whole = ConversationEncoder(renderer("gemma", rewritten="each"), 1000).encode(ROWS)
+    assert found.tolist() == [*whole.full_lengths[:7], 0, 0, *whole.full_lengths[7:]]
+    assert encoder.lengths([refused, unanswered]).tolist() == [0, 0]
+    assert encoder.lengths([]).shape == (0,)
+
+
 def test_no_rows_are_no_items():
     (empty,) = ConversationEncoder(renderer("chatml"), 10).batches([])
     assert (len(empty), empty.tokens["input_ids"].shape, empty.offsets.tolist()) == (0, (0,), [0])

@@ -193,13 +193,6 @@ def python_values(column: Any) -> list[Any]:
     return list(map(_without_nulls, values)) if _holds_structs(column.type) else values
 
 
-def as_json(column: Any) -> str:
-    """An Arrow column as a JSON list; what is stored as JSON is taken as it stands."""
-    if column.type == JSON_TYPE:
-        return f"[{', '.join('null' if value is None else value for value in column.to_pylist())}]"
-    return json.dumps(python_values(column), ensure_ascii=False, default=repr)
-
-
 def _holds_structs(arrow_type: Any) -> bool:
     if pa.types.is_struct(arrow_type):
         return True

@@ -30,10 +30,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from supertune.contracts import Features
-from supertune.data.arrays import as_json
+from supertune.data.arrays import JSON_TYPE, is_text, python_values
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.files import atomic_file, cache_folder
@@ -56,15 +57,38 @@ def tokens_folder() -> Path:
 def texts_fingerprint(table: Table, columns: Sequence[str]) -> tuple[str, int]:
     """Hex SHA-256 of the values of these columns in their order, and about how many characters they have.
 
-    Unlike `Table.fingerprint` it stays the same when labels, other columns or names of columns change.
+    Unlike `Table.fingerprint` it stays the same when labels, other columns or names of columns change. Lists and
+    objects that are kept as JSON are taken as they are written.
     """
     digest = hashlib.sha256()
     characters = 0
     for piece in table.arrow_batches(_TEXTS_AT_ONCE, columns):
-        text = f"[{', '.join(as_json(piece.column(name)) for name in columns)}]"
-        characters += len(text)
-        digest.update(text.encode("utf-8", "surrogatepass"))
+        for name in columns:
+            column = piece.column(name)
+            if column.type == JSON_TYPE or is_text(column.type):
+                characters += _add_texts(digest, column)
+            else:
+                text = json.dumps(python_values(column), ensure_ascii=False, default=repr)
+                characters += len(text)
+                digest.update(b"values %d " % len(text))
+                digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest(), characters
+
+
+def _add_texts(digest: Any, column: Any) -> int:
+    """Add which texts are missing, how long the others are, and all of them; returns how many characters they have."""
+    lists = column.type == JSON_TYPE
+    if lists:
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    column = column.cast(pa.large_string())
+    texts = pa.concat_arrays([pa.array([], pa.large_string()), *pc.fill_null(column, "").chunks])
+    digest.update(b"%s %d " % (b"lists" if lists else b"texts", len(texts)))
+    digest.update(np.packbits(column.is_null().to_numpy()).data)
+    digest.update(pc.binary_length(texts).to_numpy().data)
+    _, offsets, content = texts.buffers()
+    first, behind = np.frombuffer(offsets, np.int64)[[texts.offset, texts.offset + len(texts)]]
+    digest.update(memoryview(content or b"")[first:behind])
+    return int(pc.sum(pc.utf8_length(texts)).as_py() or 0)
 
 
 class TokenCache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -93,7 +94,7 @@ class ConversationEncoder:
         with ThreadPoolExecutor(1) as beside:
             waiting: tuple[list[Rendered], list[int], Future[list[Tokens]]] | None = None
             start = 0
-            for portion in _portions(conversations):
+            for portion in portions(conversations):
                 texts, rows = self._rendered(portion, start)
                 begun = beside.submit(self.tokens, texts)
                 start += len(portion)
@@ -135,6 +136,18 @@ class ConversationEncoder:
             one if each.reading is None else replace(one, reading=next(read))
             for one, each in zip(found, texts, strict=True)
         ]
+
+    def lengths(self, conversations: Sequence[Conversation]) -> IntArray:
+        """Int64 (conversations,): tokens of each one's longest item, none cut; 0 for those that cannot be learned."""
+        found = np.zeros(len(conversations), np.int64)
+        texts: list[Rendered] = []
+        rows: list[int] = []
+        for row, conversation in enumerate(conversations):
+            with contextlib.suppress(RowProblemError):
+                texts += self.renderer.render(conversation)
+                rows += [row] * (len(texts) - len(rows))
+        np.maximum.at(found, np.array(rows, np.int64), [tokens.longest for tokens in self.tokens(texts)])
+        return found
 
     def _tokens(self, texts: Sequence[Rendered]) -> list[Tokens]:
         encoded = self._encoded(texts)
@@ -269,7 +282,7 @@ class ConversationEncoder:
         return self._careful
 
 
-def _portions(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
+def portions(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
     """As many as are rendered and tokenised at once."""
     portion: list[Conversation] = []
     characters = 0

@@ -15,10 +15,10 @@ from supertune.conversation_rows import columns_needed, conversations_of
 from supertune.errors import UserError
 from supertune.tasks.answer_rendering import AnswerRenderer, adopt_answer_template
 from supertune.tasks.chat_template import adopt_template
-from supertune.tasks.conversation_tokens import ConversationEncoder, TooLong
+from supertune.tasks.conversation_tokens import ConversationEncoder, TooLong, portions
 from supertune.tasks.encoder_decoder import WRITTEN, second_half
 from supertune.tasks.likelihoods import check_head, likelihood_outcome, summed_loss, token_likelihoods
-from supertune.tasks.loss_spans import Reasoning, RowProblemError
+from supertune.tasks.loss_spans import Reasoning
 from supertune.tasks.rendering import Learn, Renderer, RenderingSettings, Rewritten
 from supertune.tasks.text import TextTask, by_row
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from supertune.tasks.likelihoods import TokenLosses
-
-_LENGTHS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -228,17 +226,8 @@ class GenerationTask(TextTask):
     def token_lengths(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[IntArray]:
         """How many tokens each row's longest item needs; 0 for rows that cannot be learned."""
         encoder = self.encoder(tokenizer, max_length)
-        lengths: list[int] = []
-        for conversation in conversations_of(rows, self.columns):
-            try:
-                texts = encoder.renderer.render(conversation)
-            except RowProblemError:
-                texts = []
-            lengths.append(max((tokens.longest for tokens in encoder.tokens(texts)), default=0))
-            if len(lengths) == _LENGTHS_AT_ONCE:
-                yield np.array(lengths, np.int64)
-                lengths = []
-        yield np.array(lengths, np.int64)
+        for conversations in portions(conversations_of(rows, self.columns)):
+            yield encoder.lengths(conversations)
 
     def targets(self, rows: Rows) -> Mapping[str, NDArray[Any]]:
         """Nothing beside the tokens."""

@@ -7,10 +7,9 @@ behind the other, are the text, their lengths say where each stands; where they 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,6 @@ WORTH = 4096
 """Texts that are encoded before the bytes of all tokens are looked up: half a second for a large vocabulary."""
 _NONE = b"\xff"
 """What a token that is none of a text stands for: no text has this byte."""
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 @dataclass(frozen=True)
@@ -74,18 +72,16 @@ class PlacingEncoder:
             self._lengths = np.fromiter(map(len, self._bytes), np.int64, len(self._bytes))
         ids = [encoding.ids for encoding in self._raw.encode_batch_fast(texts, add_special_tokens=False)]
         written = [text.encode() for text in texts]
-        pairs = zip(ids, written, strict=True)
-        alike = [b"".join(map(self._bytes.__getitem__, each)) == text for each, text in pairs]
-        found = iter(self._placed([each for each, same in zip(ids, alike, strict=True) if same], written, alike))
-        others = [text for text, same in zip(texts, alike, strict=True) if not same]
+        known = [b"".join(map(self._bytes.__getitem__, each)) == text for each, text in zip(ids, written, strict=True)]
+        found = iter(self._placed(list(compress(ids, known)), list(compress(written, known))))
+        others = [text for text, same in zip(texts, known, strict=True) if not same]
         asked = map(Placed.of, self._raw.encode_batch(others, add_special_tokens=False))
         # Where it hardly ever helps, it is left alone from now on.
         self._knows = len(others) * 2 <= len(texts)
-        return [next(found if same else asked) for same in alike]
+        return [next(found if same else asked) for same in known]
 
-    def _placed(self, ids: Sequence[list[int]], written: Sequence[bytes], alike: Sequence[bool]) -> list[Placed]:
-        """Of the texts that their tokens' bytes are."""
-        texts = [text for text, same in zip(written, alike, strict=True) if same]
+    def _placed(self, ids: Sequence[list[int]], texts: Sequence[bytes]) -> list[Placed]:
+        """Of texts that are the bytes of their tokens."""
         # The number of the character that each byte of the texts is of, counted through all of them.
         character = np.cumsum((np.frombuffer(b"".join(texts), np.uint8) & 0xC0) != 0x80) - 1
         counts = np.fromiter(map(len, ids), np.int64, len(ids))
@@ -100,23 +96,25 @@ class PlacingEncoder:
 
 def token_bytes(raw: Tokenizer) -> list[bytes]:
     """What every token stands for, by its id, in UTF-8; where that is not known, what no text has."""
-    pieces = raw.get_vocab(with_added_tokens=False)
-    added = {token.content: number for number, token in raw.get_added_tokens_decoder().items()}
+    pieces, added = raw.get_vocab(with_added_tokens=False), raw.get_added_tokens_decoder()
     of_bytes = raw.pre_tokenizer is not None and b'"ByteLevel"' in raw.pre_tokenizer.__getstate__()
     known = {character: value for value, character in enumerate(_byte_characters())}
-    found = [_NONE] * (1 + max([*pieces.values(), *added.values()], default=-1))
+    found = [_NONE] * (1 + max([*pieces.values(), *added], default=-1))
     for piece, number in pieces.items():
         if of_bytes:
             values = [known.get(character) for character in piece]
             found[number] = bytes(value for value in values if value is not None) if None not in values else _NONE
         else:
             found[number] = piece.replace("▁", " ").encode()
-    for content, number in added.items():
-        found[number] = content.encode()
-    # By these, characters are written that the vocabulary does not hold.
-    for piece, number in {**pieces, **added}.items():
-        if byte := _BYTE.fullmatch(piece):
-            found[number] = bytes.fromhex(byte.group(1))
+    for number, token in added.items():
+        # One that is a piece of the vocabulary as well, such as a run of spaces, stands for what that does.
+        if of_bytes or token.special or token.content not in pieces:
+            found[number] = token.content.encode()
+    for value in range(0x100):
+        # By these, characters are written that the vocabulary does not hold.
+        byte = raw.token_to_id(f"<0x{value:02X}>")
+        if byte is not None:
+            found[byte] = bytes([value])
     return [each or _NONE for each in found]
 
 
