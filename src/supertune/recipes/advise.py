@@ -120,6 +120,7 @@ def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), c
     Raises:
         UserError: The rows cannot be trained on, or no model is installed.
     """
+    console.say("a few real steps are taken with each model and strategy: this takes minutes")
     with tempfile.TemporaryDirectory() as folder:
         given, invented = list(arguments), data is None
         kind: Kind = "decoder" if sample.task in WRITING else "encoder"
