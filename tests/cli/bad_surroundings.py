@@ -260,7 +260,7 @@ PLACES = (
     Case(
         "disk-full-on-the-final-save",
         f"{_TRAIN} --set train.epochs=1 --out disk/out",
-        ("disk/out/model", "space"),
+        ("disk/out/model", "space", "supertune resume disk/out"),
         _ROWS,
         failed="disk/out",
         disk=400,

@@ -14,7 +14,7 @@ from test_training_choices import SETTINGS, rows
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 import supertune
-from supertune.config import Config, load_config
+from supertune.config import WRITING, Config, load_config
 from supertune.console import Console
 from supertune.data import Table, infer_columns
 from supertune.errors import UserError
@@ -23,7 +23,7 @@ from supertune.recipes import advise
 from supertune.recipes.choose import choose_strategy
 from supertune.recipes.estimate import dry_run
 from supertune.recipes.head import MOST_ROWS, head_rows
-from supertune.recipes.rows import load_rows
+from supertune.recipes.rows import find_columns, load_rows
 from supertune.strategies.own_weights import quiet_saving
 from supertune.tasks import TASKS
 
@@ -358,6 +358,19 @@ def test_advice_comes_from_trials_of_every_choice(monkeypatch: pytest.MonkeyPatc
     asked.clear()
     found = advise.advise(None, advise.Sample(300, 3, "zh", 20), console=Console(quiet=True))
     assert {option.model for option in found.options} == {"e5-multilingual"}
+    asked.clear()
+    found = advise.advise(None, advise.Sample(300, 3, "en", 20, "chat"), console=Console(quiet=True))
+    assert {option.model for option in found.options} == {"gemma-270m"}
+    assert {option.strategy for option in found.options} == set(advise.WRITING_STRATEGIES)
+
+
+@pytest.mark.parametrize("task", sorted(WRITING))
+def test_rows_that_are_made_up_are_such_as_the_task_learns_to_write_from(task: str) -> None:
+    rows = advise.made_up(advise.Sample(40, 2, "zh", 30, task))
+    config = Config().with_values({"task.name": task})
+    found = find_columns(config, {"train": Table.from_rows(rows)}, Console(quiet=True))
+    assert found.layout is not None
+    assert len({str(row) for row in rows}) == 40
 
 
 def test_rows_that_are_made_up() -> None:

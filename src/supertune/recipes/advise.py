@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from supertune.config import WRITING
 from supertune.console import Console
 from supertune.data import CHECKS
 from supertune.errors import SupertuneError, UserError
 from supertune.files import write_jsonl
-from supertune.models import REGISTRY, default_model
+from supertune.models import REGISTRY, Kind, default_model
 
 STRATEGIES = ("full", "partial", "lora", "probe")
+WRITING_STRATEGIES = ("lora", "full", "partial")
+"""Of models that write: a probe tells labels apart."""
 _FEW = "contrastive"
 _WORDS = (
     "the of and to in is that for it as was with be by on not this have from at which one you all there would their "
@@ -117,19 +120,21 @@ def advise(data: str | None, sample: Sample, *, arguments: Sequence[str] = (), c
     Raises:
         UserError: The rows cannot be trained on, or no model is installed.
     """
+    console.say("a few real steps are taken with each model and strategy: this takes minutes")
     with tempfile.TemporaryDirectory() as folder:
         given, invented = list(arguments), data is None
+        kind: Kind = "decoder" if sample.task in WRITING else "encoder"
         source = data or str(Path(folder) / "rows.jsonl")
         if invented:
             write_jsonl(Path(source), made_up(sample))
             given += ["--set", f"data.allow={json.dumps(list(CHECKS))}"]
-            given += ["--model", default_model(sample.language)]
+            given += ["--model", default_model(sample.language, kind)]
         chosen = dry_run(source, [*given, "--strategy", "auto"])
         first = (chosen["config"]["model"]["name"], chosen["config"]["strategy"]["name"])
-        others = [name for name, entry in REGISTRY.items() if entry.kind == "encoder" and name != first[0]]
+        others = [name for name, entry in REGISTRY.items() if entry.kind == kind and name != first[0]]
         language = sample.language if invented else chosen["language"]
         models = [first[0], *(name for name in others if {language, "mul"} & set(REGISTRY[name].languages))]
-        strategies = list(dict.fromkeys([first[1], *STRATEGIES]))
+        strategies = list(dict.fromkeys([first[1], *(WRITING_STRATEGIES if kind == "decoder" else STRATEGIES)]))
         wanted = [(model, strategy) for model in dict.fromkeys(models) for strategy in strategies]
         options = []
         with console.progress("taking a few steps with each", len(wanted)) as bar:
@@ -191,6 +196,8 @@ def made_up(sample: Sample) -> list[dict[str, object]]:
 
 def _made_up_row(sample: Sample, row: int, text: str, random: np.random.Generator) -> dict[str, object]:
     """A text with an answer of the task's kind."""
+    if sample.task in WRITING:
+        return _made_up_writing(sample.task, row, text)
     if sample.task == "extractive-qa":
         return {
             "question": f"what is number {row} ?",
@@ -213,3 +220,15 @@ def _made_up_row(sample: Sample, row: int, text: str, random: np.random.Generato
         "text": text,
         "label": float(random.normal()) if sample.task == "regression" else f"label {row % sample.labels}",
     }
+
+
+def _made_up_writing(task: str, row: int, text: str) -> dict[str, object]:
+    """A text that is asked about and one that answers, as long as each other but for summaries."""
+    if task == "text":
+        return {"text": f"{row} {text}"}
+    if task == "summarization":
+        return {"document": f"{row} {text}", "summary": text[: max(8, len(text) // 4)]}
+    asked, answer = {"translation": ("source", "target"), "generative-qa": ("question", "answer")}.get(
+        task, ("prompt", "completion")
+    )
+    return {asked: f"{row} {text}", answer: f"{text} {row}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import sys
 import time
@@ -168,9 +169,12 @@ def recorded(store: RunStore, *, existed: bool = False, keep: bool = False) -> I
     """
     try:
         yield
-    except UserError:
+    except UserError as error:
         if keep or store.checkpoints_folder.exists() or (store.path / "events.jsonl").exists():
             _finish_if_possible(store, "failed")
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
+                fix = f"free some space, then go on with: supertune resume {store.path}"
+                raise UserError(error.what, where=error.where, fix=fix) from error
         else:
             _remove(store.path, existed)
         raise
