@@ -96,6 +96,11 @@ def test_long_rows_are_cut_or_left_out_and_counted(too_long: TooLong):
     encoder = ConversationEncoder(renderer("chatml"), 40, too_long=too_long)
     features = encoder.encode([short, long_answer, long_question, mid], 10)
     counts = encoder.counts
+    roomy = ConversationEncoder(renderer("chatml"), counts.longest, too_long=too_long)
+    roomy.encode([short, long_answer, long_question, mid])
+    assert not roomy.counts.told()
+    assert (roomy.counts.items, roomy.counts.longest) == (4, 0)
+    assert f"({counts.longest} would cut nothing)" in counts.room
     if too_long == "cut":
         assert features.rows.tolist() == [10, 11, 13]
         assert features.lengths.tolist()[1:] == [40, 40]

@@ -86,12 +86,12 @@ def _findings(counts: RenderingCounts, split: str, total: int, *, learned: bool)
     if counts.lost_rows:
         above = len(counts.lost_rows) > MOST_LOST * counts.rows
         what = f"would lose part of what is learned at {most:,} tokens"
-        fix = "raise model.max_length, or set task.too_long=drop to leave such rows out"
+        fix = f"{counts.room}, or set task.too_long=drop to leave such rows out"
         yield found("cut-answers", refusing if above else "warning", counts.lost_rows, what, fix)
     if counts.silent_rows:
         what = f"would be left out: nothing is left to learn in {most:,} tokens"
-        yield found("left-out", "warning", counts.silent_rows, what, "raise model.max_length")
+        yield found("left-out", "warning", counts.silent_rows, what, counts.room)
     if counts.long_rows:
         what = f"would be left out: longer than {most:,} tokens, at most {max(counts.long_rows.values()):,}"
         dropped = refusing if counts.policy == "error" else "warning"
-        yield found("left-out", dropped, counts.long_rows, what, "raise model.max_length, or set task.too_long=cut")
+        yield found("left-out", dropped, counts.long_rows, what, f"{counts.room}, or set task.too_long=cut")

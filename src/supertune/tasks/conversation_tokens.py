@@ -229,7 +229,7 @@ class ConversationEncoder:
                 self.counts.too_long(row, full)
                 continue
             if full > self.max_length:
-                self.counts.cut(row, lost=bool(each.weights[kept:].any()))
+                self.counts.cut(row, full, lost=bool(each.weights[kept:].any()))
             if fate == "silent":
                 self.counts.silent(row)
                 continue

@@ -53,6 +53,7 @@ class RenderingCounts:
         lost_rows: Rows that lost tokens which were to be learned.
         silent_rows: Rows of which nothing was left to learn, left out.
         long_rows: Rows left out as too long, with how many tokens they have.
+        longest: Tokens of the longest item that was cut or left out; 0 where none was.
         problems: Kind → rows that cannot be learned.
         examples: Kind → what exactly is wrong with the first of them.
         rewritten_rows: Rows that were learned in another way because the template writes earlier turns anew.
@@ -70,6 +71,7 @@ class RenderingCounts:
     lost_rows: list[int] = field(default_factory=list)
     silent_rows: list[int] = field(default_factory=list)
     long_rows: dict[int, int] = field(default_factory=dict)
+    longest: int = 0
     problems: dict[Kind, list[int]] = field(default_factory=dict)
     examples: dict[Kind, str] = field(default_factory=dict)
     rewritten_rows: list[int] = field(default_factory=list)
@@ -87,10 +89,12 @@ class RenderingCounts:
     def too_long(self, row: int, tokens: int) -> None:
         """An item is left out because of its length."""
         self.long_rows[row] = max(tokens, self.long_rows.get(row, 0))
+        self.longest = max(tokens, self.longest)
 
-    def cut(self, row: int, *, lost: bool) -> None:
-        """An item was cut, and lost tokens that were to be learned, or did not."""
+    def cut(self, row: int, tokens: int, *, lost: bool) -> None:
+        """An item of so many tokens was cut, and lost some that were to be learned, or did not."""
         _once(self.cut_rows, row)
+        self.longest = max(tokens, self.longest)
         if lost:
             _once(self.lost_rows, row)
 
@@ -110,6 +114,13 @@ class RenderingCounts:
         seen, had = self._last
         self.stopped_rows += bool(stops) and not (seen == row and had)
         self._last = (row, bool(stops) or (seen == row and had))
+
+    @property
+    def room(self) -> str:
+        """How to learn from more of the items, and how much it takes to cut none."""
+        if not self.longest:
+            return "say train: true of a message"
+        return f"raise model.max_length ({self.longest} would cut nothing)"
 
     def refuse(self, where: str | None = None, *, most_lost: float = MOST_LOST) -> None:
         """Refuse to train where the user has to decide first.
@@ -135,18 +146,18 @@ class RenderingCounts:
                 f"{_rows(list(self.long_rows))} {_are(self.long_rows)} longer than {self.max_length} tokens "
                 f"(row {row}: {tokens})",
                 where=where,
-                fix="raise model.max_length, or set task.too_long to cut or drop",
+                fix=f"{self.room}, or set task.too_long to cut or drop",
             )
         if len(self.lost_rows) > most_lost * self.rows:
             raise UserError(
                 f"{_rows(self.lost_rows)} would lose part of their answer at {self.max_length} tokens "
                 f"({len(self.lost_rows) / self.rows:.1%} of {self.rows})",
                 where=where,
-                fix="raise model.max_length, or set task.too_long=drop to leave such rows out",
+                fix=f"{self.room}, or set task.too_long=drop to leave such rows out",
             )
         if self.rows and not self.items:
             why = f": {self.examples[_NOT_THERE]}" if _NOT_THERE in self.problems else ""
-            fix = WAYS_ROUND[_NOT_THERE] if why else "raise model.max_length"
+            fix = WAYS_ROUND[_NOT_THERE] if why else self.room
             raise UserError(f"no row is left to learn from{why}", where=where, fix=fix)
         if self.items and not self.stops:
             raise UserError(
@@ -174,6 +185,7 @@ class RenderingCounts:
         for name, key in _LISTS.items():
             setattr(found, name, list(summary[key]))
         found.long_rows = {int(row): tokens for row, tokens in summary["dropped_rows"].items()}
+        found.longest = summary["longest"]
         found.problems = {kind: list(rows) for kind, rows in summary["problem_rows"].items()}
         found.examples = dict(summary["problems"])
         found.appended_rows, found.unstopped = summary["appended_rows"], summary["answers_without_stop"]
@@ -189,6 +201,7 @@ class RenderingCounts:
             "too_long": self.policy,
             **{key: list(getattr(self, name)) for name, key in _LISTS.items()},
             "dropped_rows": {str(row): tokens for row, tokens in self.long_rows.items()},
+            "longest": self.longest,
             "problem_rows": {kind: list(rows) for kind, rows in self.problems.items()},
             "problems": dict(self.examples),
             "appended_rows": self.appended_rows,
