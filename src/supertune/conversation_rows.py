@@ -35,7 +35,7 @@ _BATCH = 256
 """Rows held at once: one of them may be a megabyte."""
 _FIXES: Mapping[Part, str] = {
     "messages": 'write a list of messages, [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]; '
-    "other words for who speaks: --set task.roles='{visitor: user}'",
+    "other words for who speaks are said in training: supertune train … --set task.roles='{visitor: user}'",
     "tools": 'write a list of functions, [{"name": "…", "description": "…", "parameters": {…}}], or nothing',
     "history": 'write a list of pairs, [["what was asked", "what was answered"]], or nothing',
     "weight": "write how much the row counts: 1 as all others, 0 not at all",
