@@ -1,4 +1,5 @@
-"""What no linter checks: short files, a light import, tasks that are not asked what they are, and no foreign places.
+"""What no linter checks: short files, a light import, tasks that are not asked what they are, tests of the same name, and
+no foreign places.
 
 Run from the repository's root; prints each breach as ``file:line: what`` and exits with 1 if there is any.
 """
@@ -99,6 +100,7 @@ def breaches(root: Path) -> Iterator[str]:
         capture_output=True,
         check=True,
     )
+    named: dict[str, Path] = {}
     for name in sorted(set(listed.stdout.decode().split("\0")) - {""}):
         file = root / name
         if not file.is_file() or file.is_symlink():
@@ -113,6 +115,10 @@ def breaches(root: Path) -> Iterator[str]:
             yield from too_long(path, text)
             yield from heavy_imports(path, text)
             yield from asked_classes(path, text)
+        if path.suffix != ".py" or path.parts[0] != "tests" or path.name == "conftest.py":
+            continue
+        if (other := named.setdefault(path.name, path)) != path:
+            yield f"{path}:1: called like {other}: pytest would run one of the two alone"
 
 
 def main() -> int:

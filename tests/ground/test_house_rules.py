@@ -66,6 +66,15 @@ def test_imports_that_are_fine(repository: Path, text: str) -> None:
     assert check(repository) == (0, [])
 
 
+def test_no_two_tests_have_the_same_name(repository: Path) -> None:
+    for folder in ("one", "other"):
+        (repository / "tests" / folder).mkdir(parents=True)
+        (repository / "tests" / folder / "test_same.py").write_text("")
+    code, (told,) = check(repository)
+    assert code == 1
+    assert told.startswith("tests/other/test_same.py:1: called like tests/one/test_same.py")
+
+
 def test_recipes_for_every_task_ask_none_for_its_class(repository: Path) -> None:
     recipes = repository / "src" / "supertune" / "recipes" / "kinds"
     recipes.mkdir(parents=True)
