@@ -1,5 +1,4 @@
-"""What no linter checks: short files, a light import, tasks that are not asked what they are, tests of the same name, and
-no foreign places.
+"""What no linter checks: short files, light imports, tasks not asked what they are, names of tests, no foreign places.
 
 Run from the repository's root; prints each breach as ``file:line: what`` and exits with 1 if there is any.
 """
