@@ -160,17 +160,17 @@ def test_through_a_pipe_every_line_is_a_turn_and_only_answers_come_out(chat_writ
     asked, answer = (message["content"] for message in rows[0]["messages"])
     lines = [asked, "", "/reset", '"""', asked, '"""', f"/save {tmp_path / 'talk.jsonl'}", "/exit", "never"]
     done = command("chat", chat_writer, stdin="\n".join(lines))
-    assert done.stdout == f"{answer}\n{answer}\n"
-    assert "what was said is forgotten" in done.stderr
+    assert done.printed == f"{answer}\n{answer}\n"
+    assert "what was said is forgotten" in done.said
     assert [json.loads(line) for line in (tmp_path / "talk.jsonl").read_text().splitlines()] == rows
     done = command("chat", chat_writer, "--json", stdin=f"{asked}\n")
-    found = json.loads(done.stdout)
+    found = json.loads(done.printed)
     assert found["messages"] == rows[0]["messages"]
     assert found["ended"] == ["stop"]
     done = command("chat", chat_writer, stdin=f"{asked}\n/nothing\n", code=2)
-    assert done.stdout == f"{answer}\n"
-    assert "line 2: there is no command /nothing" in done.stderr
-    assert "has no end" in command("chat", chat_writer, stdin='"""\nbad', code=2).stderr
+    assert done.printed == f"{answer}\n"
+    assert "line 2: there is no command /nothing" in done.said
+    assert "has no end" in command("chat", chat_writer, stdin='"""\nbad', code=2).said
 
 
 def test_an_encoder_that_transformers_opens_as_a_decoder_writes_nothing(tmp_path: Path, tiny_encoder: Path) -> None:
@@ -204,12 +204,12 @@ def test_ctrl_c_ends_with_a_word_through_a_pipe(tiny_decoder: Path) -> None:
 
 @pytest.mark.slow
 def test_what_cannot_be_talked_with_is_refused(tmp_path: Path, tiny_encoder: Path, brief_writers: Writers) -> None:
-    assert "there is no such run" in command("chat", tmp_path / "none", stdin="a\n", code=2).stderr
-    assert "is an encoder: it reads texts and writes none" in command("chat", tiny_encoder, stdin="a\n", code=2).stderr
+    assert "there is no such run" in command("chat", tmp_path / "none", stdin="a\n", code=2).said
+    assert "is an encoder: it reads texts and writes none" in command("chat", tiny_encoder, stdin="a\n", code=2).said
     done = command("chat", brief_writers("generative-qa"), stdin="good film?\n", code=2)
-    assert "what was typed has no context" in done.stderr
+    assert "what was typed has no context" in done.said
     done = command("chat", brief_writers("text"), "--system", "be kind", stdin="a\n", code=2)
-    assert "nobody is told anything" in done.stderr
+    assert "nobody is told anything" in done.said
 
 
 class Terminal:
