@@ -283,9 +283,17 @@ def test_an_encoder_cannot_write(tmp_path: Path, tiny_encoder: Path) -> None:
 
 def test_texts_are_left_out_on_request(tmp_path: Path, tiny_decoder: Path) -> None:
     run = fit(
-        face_rows("translation", 12), tmp_path, tiny_decoder, "translation", train__epochs=1, evaluate__text=False
+        face_rows("translation", 12),
+        tmp_path,
+        tiny_decoder,
+        "translation",
+        train__epochs=1,
+        evaluate__text=False,
+        evaluate__baselines=True,
     )
-    for file in (run.report, *run.path.glob("predictions/*.jsonl")):
+    predictions = list(run.path.glob("predictions/*.jsonl"))
+    assert {"test", "test_untrained", "test_few_shot"} <= {file.stem for file in predictions}
+    for file in (run.report, *predictions):
         text = file.read_text(encoding="utf-8")
         assert "good film" not in text
         assert "好电影" not in text
