@@ -15,7 +15,7 @@ from supertune.data.check.control_tokens import check_control_tokens
 from supertune.data.check.empty_answers import check_empty_answers
 from supertune.data.check.empty_rows import check_empty_rows
 from supertune.data.check.entities import check_entities
-from supertune.data.check.exact_duplicates import check_exact_duplicates
+from supertune.data.check.exact_duplicates import check_exact_duplicates, surplus_rows
 from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
@@ -31,7 +31,16 @@ from supertune.data.check.truncation import check_truncation
 from supertune.data.check.unanswered import check_unanswered
 from supertune.errors import UserError
 
-__all__ = ["CHECKS", "Check", "CheckInput", "Contaminated", "contaminated_rows", "leaked_rows", "run_checks"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "CheckInput",
+    "Contaminated",
+    "contaminated_rows",
+    "leaked_rows",
+    "run_checks",
+    "surplus_rows",
+]
 
 CHECKS: dict[str, Check] = {
     "empty-rows": check_empty_rows,

@@ -13,7 +13,7 @@ def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
     """Find rows with the same folded text and the same label as an earlier row of the same split."""
     findings = []
     for split in check_input.splits:
-        surplus, groups = _surplus(check_input, split)
+        surplus, groups = surplus_rows(check_input, split)
         if not len(surplus):
             continue
         repeat = "repeats" if len(surplus) == 1 else "repeat"
@@ -31,7 +31,7 @@ def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
     return findings
 
 
-def _surplus(check_input: CheckInput, split: str) -> tuple[IntArray, int]:
+def surplus_rows(check_input: CheckInput, split: str) -> tuple[IntArray, int]:
     """Ascending indices of the rows that repeat an earlier one, and how many different rows are repeated."""
     rows = check_input.texts.shared(split)
     texts = check_input.texts.of[split][rows].astype(np.int64)
