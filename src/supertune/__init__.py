@@ -17,7 +17,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import check, fit, index, inspect, load_run, open_index, read, resume, retrieve, zero_shot
+    from supertune.api import check, clean, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api_search import index, open_index, retrieve
     from supertune.recipes.retrieve import OpenIndex
     from supertune.recipes.run import Run
 
@@ -25,6 +26,7 @@ __all__ = [
     "OpenIndex",
     "Run",
     "check",
+    "clean",
     "fit",
     "index",
     "inspect",
@@ -36,7 +38,11 @@ __all__ = [
     "zero_shot",
 ]
 
-_CLASSES = {"Run": "supertune.recipes.run", "OpenIndex": "supertune.recipes.retrieve"}
+_ELSEWHERE = {
+    "Run": "supertune.recipes.run",
+    "OpenIndex": "supertune.recipes.retrieve",
+    **dict.fromkeys(("index", "open_index", "retrieve"), "supertune.api_search"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -45,7 +51,7 @@ def __getattr__(name: str) -> Any:
 
         return version("supertune")
     if name in __all__:
-        return getattr(importlib.import_module(_CLASSES.get(name, "supertune.api")), name)
+        return getattr(importlib.import_module(_ELSEWHERE.get(name, "supertune.api")), name)
     raise AttributeError(f"module 'supertune' has no attribute {name!r}")
 
 

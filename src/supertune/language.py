@@ -261,6 +261,16 @@ def shorten(text: str, width: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
+def around_difference(before: str, after: str, length: int) -> tuple[str, str]:
+    """Two texts cut to ``length`` characters around the first place where they differ, with … for what is cut off."""
+    same = next((at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), None)
+    start = max(0, (min(len(before), len(after)) if same is None else same) - length // 3)
+    shown = [text[start : start + length] for text in (before, after)]
+    ends = ["…" if start + length < len(text) else "" for text in (before, after)]
+    head = "…" if start else ""
+    return f"{head}{shown[0]}{ends[0]}", f"{head}{shown[1]}{ends[1]}"
+
+
 def language_of(text: str) -> str:
     """ISO 639-1 code of one text's language, ``und`` when it has no letters.
 

@@ -11,6 +11,7 @@ import typer
 from supertune.cli import (
     chat,
     check,
+    clean,
     demo,
     index,
     inspect,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("clean")(clean.clean)
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)

@@ -14,6 +14,14 @@ from supertune.config.configuration import (
     parse_assignments,
     parse_value,
 )
+from supertune.config.preparation import (
+    Preparation,
+    WrittenStep,
+    dump_preparation,
+    load_preparation,
+    parse_steps,
+    steps_of,
+)
 from supertune.config.sections import (
     DataConfig,
     EvaluateConfig,
@@ -29,13 +37,19 @@ __all__ = [
     "DataConfig",
     "EvaluateConfig",
     "ModelConfig",
+    "Preparation",
     "StrategyConfig",
     "TaskConfig",
     "TrainConfig",
+    "WrittenStep",
     "absolute_paths",
     "dump_config",
+    "dump_preparation",
     "known_keys",
     "load_config",
+    "load_preparation",
     "parse_assignments",
+    "parse_steps",
     "parse_value",
+    "steps_of",
 ]

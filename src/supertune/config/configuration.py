@@ -143,18 +143,17 @@ def parse_value(text: str, name: str, *, where: str) -> Any:
         ) from error
 
 
-def load_config(path: Path) -> Config:
-    """Read and check a YAML configuration. Relative paths in it are relative to its folder.
+def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
+    """What a YAML file says, and the same as nodes that know their lines.
 
     Raises:
-        UserError: The file is not readable, not YAML, or has a wrong key or value; names file and line.
+        UserError: The file is not readable or not YAML; names file and line.
     """
     with explained(path):
         content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
-        node = yaml.compose(text, Loader=Loader)
-        document = yaml.load(text, Loader=Loader)
+        return yaml.load(text, Loader=Loader), yaml.compose(text, Loader=Loader)
     except UnicodeDecodeError as error:
         raise UserError("is not UTF-8 text", where=str(path), fix="save the configuration as UTF-8") from error
     except yaml.YAMLError as error:
@@ -165,8 +164,26 @@ def load_config(path: Path) -> Config:
     except (ValueError, RecursionError) as error:
         # A scalar that looks like a number and is none, or thousands of brackets.
         raise UserError(f"is not valid YAML: {error}", where=str(path), fix="mend the value, or quote it") from error
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a YAML configuration. Relative paths in it are relative to its folder.
+
+    Raises:
+        UserError: The file is not readable, not YAML, or has a wrong key or value; names file and line.
+    """
+    document, node = read_yaml(path)
     if not isinstance(document, dict):
         raise UserError("holds no sections", where=str(path), fix="write e.g.\ndata:\n  source: rows.csv")
+    return config_of(document, node, path)
+
+
+def config_of(document: Mapping[str, Any], node: yaml.Node | None, path: Path) -> Config:
+    """The configuration that a file holds; relative paths in it are relative to its folder.
+
+    Raises:
+        UserError: A key or a value is wrong; names file and line.
+    """
     lines: dict[str, int] = {}
     _collect_lines(node, "", lines, str(path))
     config = _validated(document, where=str(path), lines=lines)

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
+from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, built, clean, default_steps
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
 from supertune.data.mixing import Ingredient, mixed
 from supertune.data.names import is_question
+from supertune.data.prepared import file_of, write_prepared
 from supertune.data.ranking_columns import ranked_rows
 from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
 from supertune.data.table import BadRow, Step, Table
+from supertune.data.table_file import TABLE_FORMATS, TableFormat, check_format, write_table
 from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_folder
 
 __all__ = [
     "CHECKS",
+    "OPERATORS",
     "READERS",
+    "TABLE_FORMATS",
     "BadRow",
     "Check",
     "CheckInput",
+    "Cleaned",
     "Contaminated",
     "Ingredient",
     "OnBadRow",
+    "Operator",
     "Progress",
     "ScoreCache",
     "Step",
+    "StepDone",
     "Table",
+    "TableFormat",
     "TokenCache",
+    "built",
+    "check_format",
+    "clean",
     "complete_splits",
     "contaminated_rows",
     "conversations_in",
+    "default_steps",
+    "file_of",
     "infer_columns",
     "is_question",
     "leaked_rows",
@@ -44,4 +58,6 @@ __all__ = [
     "texts_fingerprint",
     "tokens_folder",
     "well_formed",
+    "write_prepared",
+    "write_table",
 ]

@@ -3,6 +3,7 @@
 from supertune.runs.card import ModelCard, model_card, recoded_card
 from supertune.runs.course import Course, Curves, event_loss, number, smoothed_loss
 from supertune.runs.events import EventTail, current_events, event_row
+from supertune.runs.machine import versions
 from supertune.runs.manifest import Status
 from supertune.runs.report import (
     InspectionPage,
@@ -59,4 +60,5 @@ __all__ = [
     "still_running",
     "summarize",
     "value_text",
+    "versions",
 ]

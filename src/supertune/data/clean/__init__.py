@@ -22,13 +22,14 @@ from supertune.data.clean.pipeline import clean
 from supertune.data.clean.repeats import Repeats
 from supertune.data.clean.results import Change, Cleaned, StepDone
 from supertune.data.clean.script import Script
+from supertune.data.clean.steps import built, default_steps
 from supertune.data.clean.symbols import Symbols
 from supertune.data.clean.unicode_form import UnicodeForm
 from supertune.data.clean.urls import Urls
 from supertune.data.clean.whitespace import Whitespace
 from supertune.data.clean.width import Width
 
-__all__ = ["OPERATORS", "Change", "Cleaned", "Operator", "StepDone", "clean"]
+__all__ = ["OPERATORS", "Change", "Cleaned", "Operator", "StepDone", "built", "clean", "default_steps"]
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.name: operator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from supertune.data.sources.json_lines import read_json_lines
 from supertune.data.sources.locating import kind_of_file, locate
 from supertune.data.sources.objects import is_dataset_dict, read_dataset, read_object
 from supertune.data.sources.parquet import read_parquet
+from supertune.data.sources.preparation_record import lineage_beside
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.files import explained
@@ -142,7 +144,7 @@ def _read_files(path: Path, source: str, on_bad_row: OnBadRow, sheet: str | None
         options = {"on_bad_row": on_bad_row, "sheet": sheet, "kind": kind}
         key = spill.key_of_files(files, options)
         if (table := spill.opened(key, source)) is not None:
-            return table.with_notes(notes)
+            return _with_lineage(table.with_notes(notes), path)
         with TableBuilder(source, key=key, on_bad_row=on_bad_row, progress=progress) as builder:
             if kind != _FOLDER and READERS[kind] is read_excel:
                 table = read_excel(path, builder, sheet=sheet)
@@ -155,4 +157,10 @@ def _read_files(path: Path, source: str, on_bad_row: OnBadRow, sheet: str | None
         if spill.key_of_files(files, options) != key:
             what = "changed while it was being read"
             raise UserError(what, where=source, fix="read it again when nothing writes to it")
-    return table.with_notes(notes)
+    return _with_lineage(table.with_notes(notes), path)
+
+
+def _with_lineage(table: Table, path: Path) -> Table:
+    """The table with the steps by which its file came to be before those since."""
+    steps, note = lineage_beside(path)
+    return replace(table.with_notes([note] if note else []), lineage=(*steps, *table.lineage))
