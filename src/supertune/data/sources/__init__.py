@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def read(
     Args:
         source: A path (CSV, TSV, JSON, JSON Lines, Parquet, Excel, CoNLL's tagged tokens; text also as .gz), a folder
             of text files by class, the name of a hub dataset, or a DataFrame, list of dicts, dict of lists,
-            pyarrow.Table or datasets.Dataset.
+            pyarrow.Table or datasets.Dataset. A table that was read already stays as it is.
         on_bad_row: ``refuse`` raises an error that lists the malformed rows; ``skip`` leaves them out and tells
             in the table's ``notes`` and ``bad_rows``.
         sheet: The sheet of a workbook; the first by default.
@@ -69,6 +69,8 @@ def read(
     """
     if on_bad_row not in ("refuse", "skip"):
         raise UserError(f"on_bad_row is {on_bad_row!r}", fix="choose 'refuse' or 'skip'")
+    if isinstance(source, Table):
+        return source
     if not isinstance(source, str | Path):
         return read_object(source, progress)
     path = locate(source, READERS)
@@ -88,11 +90,13 @@ def read_splits(
     """Read every split a source brings: ``train``, ``validation``, ``test``; ``{"all": table}`` where it brings none.
 
     A hub dataset, a ``DatasetDict``, and a folder that holds ``train.*``, ``validation.*`` (or ``dev``, ``valid``,
-    ``val``) and ``test.*``, or folders of text by class of those names, bring their own.
+    ``val``) and ``test.*``, or folders of text by class of those names, bring their own; so do tables by split.
 
     Raises:
         UserError: As `read`.
     """
+    if isinstance(source, Mapping) and source and all(isinstance(part, Table) for part in source.values()):
+        return dict(source)
     if is_dataset_dict(source):
         return _named({name: read_dataset(part, name, progress) for name, part in source.items()}, "DatasetDict")
     if isinstance(source, str | Path):
