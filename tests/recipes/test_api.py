@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,20 @@ def test_check_finds_and_the_gate_stops_what_check_calls_an_error(tmp_path: Path
         settings=SETTINGS,
     )
     assert allowed.status == "done"
+
+
+def test_what_was_cleaned_is_told_in_manifest_and_card(tmp_path: Path, tiny_encoder: Path) -> None:
+    rows = [{"text": f"<b>good</b> {n}" if n % 2 else f" bad {n}", "label": ["pos", "neg"][n % 2]} for n in range(60)]
+    supertune.clean([*rows, rows[0]], out=tmp_path / "cleaned")
+    run = supertune.fit(tmp_path / "cleaned", model=str(tiny_encoder), out=tmp_path / "run", settings=SETTINGS)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    names = [step["name"] for step in manifest["data"]["train"]["lineage"]]
+    assert names[:3] == ["read", "clean:encoding", "clean:html"]
+    assert names.index("clean:exact-duplicates") < names.index("split:train")
+    assert run.metrics["test"]
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "encoding, html, control-characters" in card
+    assert "61 rows before, 60 after" in card
 
 
 def test_inspect_and_read_take_rows_too(tiny_encoder: Path) -> None:

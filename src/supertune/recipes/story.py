@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from supertune.contracts import Columns, Features, ReadsLabels, Score, Section, Task
+from supertune.data import Table
 from supertune.files import write_text
 from supertune.recipes.check import GateReport
 from supertune.recipes.kinds import AnswerKind, Described, kind_of
@@ -180,10 +181,27 @@ def _teacher_facts(teacher: Teacher) -> dict[str, str]:
 
 
 def _data_facts(rows: LoadedRows) -> dict[str, Any]:
-    return {
+    facts = {
         split: f"{len(table):,} rows of {table.source}, fingerprint {table.fingerprint}"
         for split, table in rows.splits.items()
     }
+    prepared = {split: told for split, table in rows.splits.items() if (told := _preparation(table))}
+    return facts | {
+        "preparation" + ("" if split == "train" else f" of {split}"): told for split, told in prepared.items()
+    }
+
+
+def _preparation(table: Table) -> str:
+    """What `supertune.clean` did to the rows before they were read; nothing where it did nothing."""
+    steps = [step for step in table.lineage if step.name.startswith("clean:")]
+    if not steps:
+        return ""
+    named = (
+        step.name.removeprefix("clean:")
+        + (f" {json.dumps(step.parameters, ensure_ascii=False)}" if step.parameters else "")
+        for step in steps
+    )
+    return f"{', '.join(named)}; {steps[0].rows_in:,} rows before, {steps[-1].rows_out:,} after"
 
 
 def _plain_code(story: Story) -> str:
