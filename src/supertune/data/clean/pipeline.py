@@ -25,7 +25,7 @@ from supertune.data.table import Step, Table
 from supertune.errors import UserError
 
 BATCH_ROWS = 4096
-WORTH_A_PROCESS = 20_000
+WORTH_A_PROCESS = 50_000
 """Rows per process below which starting it takes longer than it saves."""
 
 Progress = Callable[[float], None]
