@@ -38,10 +38,13 @@ class Encoding(TextEdit):
         """See `TextEdit`."""
         if text.isascii():
             return text
-        import ftfy
+        import ftfy.badness
 
         text = _WESTERN_RUN.sub(_read_as_gb, text)
-        return _RUN.sub(_read_as_utf8, str(ftfy.fix_encoding(text)))
+        # What fix_encoding asks first, without the explanation that it makes of the answer.
+        if ftfy.badness.is_bad(text):
+            text = str(ftfy.fix_encoding(text))
+        return _RUN.sub(_read_as_utf8, text)
 
 
 def _read_as_utf8(run: re.Match[str]) -> str:

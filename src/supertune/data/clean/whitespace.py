@@ -15,6 +15,8 @@ _OTHER_SPACE = re.compile(r"[^\S\n\t \r]")
 _ENDS = re.compile(rf"{_SPACES}+(?=\n|\Z)|(?:(?<=\n)|\A){_SPACES}+")
 _LINE_ENDS = re.compile(rf"{_SPACES}+(?=\n|\Z)")
 _ANY_RUN = re.compile(r"\s+")
+# None of these, and there is nothing to do: most texts are tidy.
+_UNTIDY = re.compile(r"[^\S\n ]|  | \n|\n[ \n]|\A\s|\s\Z")
 
 
 class Whitespace(TextEdit):
@@ -32,6 +34,8 @@ class Whitespace(TextEdit):
 
     def edit(self, text: str) -> str:
         """See `TextEdit`."""
+        if not _UNTIDY.search(text) and (self.lines == "keep" or "\n" not in text):
+            return text
         if self.lines == "join":
             text = _ANY_RUN.sub(" ", text) if self.spaces == "collapse" else text.replace("\n", " ")
         if self.spaces == "collapse":
