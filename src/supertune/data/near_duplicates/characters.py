@@ -36,7 +36,9 @@ class CharacterTables:
         """The role of each, after those that are new have been looked up."""
         roles = self.roles[codes]
         if not roles.all():
-            for code in np.unique(codes[roles == 0]).tolist():
+            new = np.zeros(_ALL, bool)
+            new[codes[roles == 0]] = True
+            for code in np.flatnonzero(new).tolist():
                 self._learn(code)
             roles = self.roles[codes]
         return roles

@@ -29,14 +29,11 @@ class Forest:
 
     def join(self, one: IntArray, other: IntArray) -> None:
         """Join the two of each pair, and with them all that they hang together with."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        ends = np.concatenate([self.roots(one), self.roots(other)])
-        roots, places = np.unique(ends, return_inverse=True)
-        first, second = places.reshape(2, -1)
-        edges = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(roots), len(roots)))
-        _, component = connected_components(edges, directed=False)
-        # The roots ascend, so the first of each component is the least.
-        _, least = np.unique(component, return_index=True)
-        self._parents[roots] = roots[least[component]]
+        while True:
+            first, second = self.roots(one), self.roots(other)
+            apart = first != second
+            if not apart.any():
+                return
+            one, other = first[apart], second[apart]
+            # Every root takes the least one that it meets for its parent: no circles, and fewer roots each time.
+            np.minimum.at(self._parents, np.maximum(one, other), np.minimum(one, other))

@@ -71,36 +71,39 @@ def shingle_hashes(texts: Sequence[str], ngram: int = NGRAM) -> ShingleHashes:
     The same as `shingles`, but for two different shingles getting the same number: of a million different ones
     that happens to some pair once in 30 million times.
     """
-    codes, roles, ends = _characters(texts)
-    units, unit_offsets = _units(codes, roles, ends)
-    return _runs(units, unit_offsets, ngram)
-
-
-def _characters(texts: Sequence[str]) -> tuple[CodePoints, Roles, IntArray]:
-    """The folded characters of all texts that count, their roles, and where behind each text its separator is."""
-    tables = character_tables()
     raw = _joined(texts)
+    tables = character_tables()
     roles = tables.roles_of(raw)
-    entangled = tables.entangled[raw]
-    codes = tables.folded[raw]
-    if entangled.any():
-        borders = np.flatnonzero(raw == 0)
-        found = np.unique(np.searchsorted(borders, np.flatnonzero(entangled)))
-        mended = list(texts)
-        for row in found.tolist():
-            mended[row] = fold_case_and_width(texts[row])
-        raw = _joined(mended)
-        roles = tables.roles_of(raw)
-        codes = tables.folded[raw]
-        as_folded = np.zeros(len(texts), bool)
-        as_folded[found] = True
-        lengths = np.diff(np.flatnonzero(raw == 0), prepend=-1)
-        codes = np.where(np.repeat(as_folded, lengths), raw, codes)
-    _speak_signs(roles, np.flatnonzero(raw == 0))
-    kept = (roles != CharacterRole.INVISIBLE) & (roles != CharacterRole.APOSTROPHE)
-    if not kept.all():
-        codes, roles, raw = codes[kept], roles[kept], raw[kept]
-    return codes, roles, np.flatnonzero(raw == 0)
+    entangled = np.flatnonzero(tables.entangled[raw])
+    whole = _hashed(raw, tables.folded[raw], roles, ngram)
+    if not len(entangled):
+        return whole
+    rows = np.unique(np.searchsorted(np.flatnonzero(raw == 0), entangled))
+    folded = _joined([fold_case_and_width(texts[row]) for row in rows.tolist()])
+    return _with_others(whole, rows, _hashed(folded, folded, tables.roles_of(folded), ngram))
+
+
+def _hashed(raw: CodePoints, codes: CodePoints, roles: Roles, ngram: int) -> ShingleHashes:
+    """The shingles of texts, from their characters as they are and folded; may change ``roles``."""
+    borders = np.flatnonzero(raw == 0)
+    units, offsets = _units(raw, codes, roles)
+    if _speak_signs(roles, borders, np.diff(offsets) == 0):
+        units, offsets = _units(raw, codes, roles)
+    return _runs(units, offsets, ngram)
+
+
+def _with_others(whole: ShingleHashes, rows: IntArray, others: ShingleHashes) -> ShingleHashes:
+    """The shingles of all texts, those of some texts replaced."""
+    counts = whole.counts
+    replaced = np.zeros(len(whole), bool)
+    replaced[rows] = True
+    new_counts = counts.copy()
+    new_counts[rows] = others.counts
+    hashes = np.empty(int(new_counts.sum()), np.uint64)
+    is_new = np.repeat(replaced, new_counts)
+    hashes[is_new] = others.hashes
+    hashes[~is_new] = whole.hashes[~np.repeat(replaced, counts)]
+    return ShingleHashes(hashes, np.append(0, np.cumsum(new_counts)))
 
 
 def _joined(texts: Sequence[str]) -> CodePoints:
@@ -111,22 +114,28 @@ def _joined(texts: Sequence[str]) -> CodePoints:
     return np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _speak_signs(roles: Roles, borders: IntArray) -> None:
-    """In texts that hold nothing else, signs count as units: changes their roles."""
-    spoken = np.cumsum((roles == CharacterRole.LETTER) | (roles == CharacterRole.SINGLE))[borders]
-    without = np.diff(spoken, prepend=0) == 0
+def _speak_signs(roles: Roles, borders: IntArray, without: NDArray[np.bool_]) -> bool:
+    """In texts without units, signs count as such: changes their roles, and says whether there are any."""
+    changed = False
     starts = np.append(0, borders[:-1] + 1) if len(borders) else borders
     for row in np.flatnonzero(without & (starts < borders)).tolist():
         own = roles[starts[row] : borders[row]]
-        own[(own == CharacterRole.SIGN) | (own == CharacterRole.APOSTROPHE)] = CharacterRole.SINGLE
+        signs = (own == CharacterRole.SIGN) | (own == CharacterRole.APOSTROPHE)
+        own[signs] = CharacterRole.SINGLE
+        changed = changed or bool(signs.any())
+    return changed
 
 
-def _units(codes: CodePoints, roles: Roles, ends: IntArray) -> tuple[Hashes, IntArray]:
+def _units(raw: CodePoints, codes: CodePoints, roles: Roles) -> tuple[Hashes, IntArray]:
     """A number for every unit, and where the units of each text begin.
 
     A word is the sum of its characters times a random number for each place (multilinear hashing: Carter and Wegman
     1979), modulo 2^64, in which whole numbers turn over without a word.
     """
+    kept = (roles != CharacterRole.INVISIBLE) & (roles != CharacterRole.APOSTROPHE)
+    if not kept.all():
+        raw, codes, roles = raw[kept], codes[kept], roles[kept]
+    ends = np.flatnonzero(raw == 0)
     letter = roles == CharacterRole.LETTER
     begins = letter.copy()
     begins[1:] &= ~letter[:-1]
