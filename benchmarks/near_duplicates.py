@@ -3,12 +3,13 @@
 Usage: [SUPERTUNE_DATA=folder] python benchmarks/near_duplicates.py [--rows 1000000] [--peer-rows 20000] [--seed 0]
 
 Texts are made of clauses drawn with the seed: those of Tatoeba, waimai and SST-2 where ``SUPERTUNE_DATA`` names a
-folder with them, else of words and characters drawn from lists. Of one text in ten there are one to three copies in which
-units are replaced, left out, added or swapped, or only case, width and punctuation differ. The exact Jaccard similarity
-of each copy is computed here from the definition, with Python's own sets. Recall is the share of the copies at or above
-the threshold that are in one cluster with their original; precision the share of linked pairs whose similarity, again
-computed here, is at or above it. Apart from that: the share of all pairs within a cluster that reach it themselves, and
-of those that do or are copies of one original (two copies of one text may be less like each other than like that text).
+folder with them, else of words and characters drawn from lists. Of one text in ten there are one to three copies in
+which units are replaced, left out, added or swapped, or only case, width and punctuation differ. The exact Jaccard
+similarity of each copy is computed here from the definition, with Python's own sets. Recall is the share of the copies
+at or above the threshold that are in one cluster with their original; precision the share of linked pairs whose
+similarity, again computed here, is at or above it. Apart from that: the share of all pairs within a cluster that reach
+it themselves, and of those that do or are copies of one original (two copies of one text may be less like each other
+than like that text).
 
 datasketch does the same job (shingles, MinHash with 128 permutations, LSH, exact comparison, union-find) on the first
 rows, with its quickest way of doing it, and rows per second of processor time are compared on those rows; its time

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from supertune.contracts import Finding, IntArray, Severity
 from supertune.data.check.input import CheckInput
-from supertune.data.check.labels import MISSING
 from supertune.data.check.leakage import leaked_groups
 from supertune.data.check.wording import counted, more_than_one_in_twenty, percent, within
-from supertune.data.near_duplicates import ALONE, THRESHOLD
+from supertune.data.near_duplicates import ALONE, THRESHOLD, disputed_clusters
 
 _SEEN_BEFORE: Mapping[str, tuple[str, ...]] = {"validation": ("train",), "test": ("train", "validation")}
 _ALIKE = f"(Jaccard similarity {THRESHOLD} or more)"
@@ -121,10 +120,7 @@ def _differing(check_input: CheckInput, split: str, rows: IntArray, member: IntA
     """How many clusters have rows of different classes."""
     if check_input.columns.answers != "classes":
         return 0
-    labels = check_input.labels.of[split][rows]
-    known = labels != MISSING
-    pairs = np.unique(np.stack([member[known], labels[known]]), axis=1)
-    return int(np.count_nonzero(np.bincount(pairs[0]) > 1))
+    return len(disputed_clusters(member, check_input.labels.of[split][rows].astype(np.int64)))
 
 
 def _some(check_input: CheckInput, splits: list[str]) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 Batch = list[str]
 Result = TypeVar("Result")
@@ -27,30 +31,44 @@ def batches(texts: Iterable[str]) -> Iterator[Batch]:
         yield batch
 
 
-def mapped(function: Callable[[Batch], Result], items: Iterable[Batch], workers: int) -> Iterator[Result]:
-    """The function of every batch, in order; with more than one worker, in processes of their own.
-
-    Only a few batches are under way at a time. Ctrl-C is for this process, which then ends the others.
-    """
-    if workers == 1:
-        yield from map(function, items)
+@contextmanager
+def workers_of(count: int) -> Iterator[Workers]:
+    """Workers for the block: this process, or with more than one, processes of their own, which end with it."""
+    if count == 1:
+        yield Workers(None, 1)
         return
     import multiprocessing
-    from concurrent.futures import Future, ProcessPoolExecutor
+    from concurrent.futures import ProcessPoolExecutor
 
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts)
     try:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= _AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield Workers(pool, count)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+class Workers:
+    """Does work on batches, in order."""
+
+    def __init__(self, pool: ProcessPoolExecutor | None, count: int) -> None:
+        self._pool = pool
+        self._count = count
+
+    def mapped(self, function: Callable[[Batch], Result], items: Iterable[Batch]) -> Iterator[Result]:
+        """The function of every batch, in order; only a few batches are under way at a time."""
+        if self._pool is None:
+            yield from map(function, items)
+            return
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(self._pool.submit(function, item))
+            if len(waiting) >= _AHEAD * self._count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def _ignore_interrupts() -> None:
+    """Ctrl-C is for the process that began, which then ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

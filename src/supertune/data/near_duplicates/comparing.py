@@ -10,7 +10,7 @@ from supertune.contracts import FloatArray, IntArray
 from supertune.data.near_duplicates.forest import Forest
 from supertune.data.near_duplicates.stored import StoredSets
 
-_AT_ONCE = 1 << 18
+_AT_ONCE = 1 << 15
 
 
 class Comparison:

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from supertune.contracts import IntArray
-from supertune.data.near_duplicates.batches import Batch, batches, mapped
+from supertune.data.near_duplicates.batches import Batch, Workers, batches, workers_of
 from supertune.data.near_duplicates.clusters import ALONE, NearDuplicates, clusters_of
 from supertune.data.near_duplicates.comparing import Comparison
-from supertune.data.near_duplicates.meetings import CROWD, crowd_pairs, meetings_of, neighbours
+from supertune.data.near_duplicates.meetings import CROWD, Meetings, crowd_pairs, meetings_of, neighbours
 from supertune.data.near_duplicates.shingles import NGRAM, Hashes, shingle_hashes
 from supertune.data.near_duplicates.sketch import Banding, Sketches, sketches_of
 from supertune.data.near_duplicates.stored import Distinct, StoreBuilder, StoredSets, distinct_of
@@ -67,29 +67,34 @@ def near_duplicates(
     _check(texts, threshold, ngram, workers)
     tell = progress or _tell_nobody
     banding = Banding.at(threshold)
-    sketch = partial(_sketch, ngram=ngram, banding=banding)
-    read = _told(batches(texts), len(texts), tell, 0.0, _SKETCHED)
-    sketches = list(mapped(sketch, read, workers))
-    sets = np.concatenate([np.zeros(0, np.uint64), *(part.sets for part in sketches)])
-    # Numbers of sets follow from what they hold, so that nothing depends on the order of the texts.
-    numbers, examples, set_of = np.unique(sets, return_index=True, return_inverse=True)
-    meetings = meetings_of((_band(sketches, band, examples) for band in range(banding.bands)), len(numbers))
-    sketches.clear()
-    involved = np.flatnonzero(meetings.involved)
-    stored = _stored(texts, np.sort(examples[involved]), ngram, workers, tell)
+    with workers_of(workers) as pool:
+        sketch = partial(_sketch, ngram=ngram, banding=banding)
+        read = _told(batches(texts), len(texts), tell, 0.0, _SKETCHED)
+        sketches = list(pool.mapped(sketch, read))
+        sets = np.concatenate([np.zeros(0, np.uint64), *(part.sets for part in sketches)])
+        # Numbers of sets follow from what they hold, so that nothing depends on the order of the texts.
+        numbers, examples, set_of = np.unique(sets, return_index=True, return_inverse=True)
+        meetings = meetings_of((_band(sketches, band, examples) for band in range(banding.bands)), len(numbers))
+        sketches.clear()
+        involved = np.flatnonzero(meetings.involved)
+        stored = _stored(texts, np.sort(examples[involved]), ngram, pool, tell)
     place = np.full(len(numbers), ALONE, np.int64)
     place[involved[np.argsort(examples[involved])]] = np.arange(len(involved))
+    comparison = _compared(meetings, stored, place, threshold, tell)
+    tell(1.0)
+    return clusters_of(comparison, place, examples, np.where(sets == 0, ALONE, set_of), ngram)
 
+
+def _compared(meetings: Meetings, stored: StoredSets, place: IntArray, threshold: float, tell: Progress) -> Comparison:
+    """What comparing all that met brings; ``place`` says where each set is stored."""
     comparison = Comparison(stored, threshold)
     for done, (members, sizes) in enumerate(meetings.bands):
         comparison.compare(neighbours(place[members], sizes, CROWD))
-        tell(_READ_AGAIN + (1 - _READ_AGAIN) * (done + 1) / (banding.bands + 1))
+        tell(_READ_AGAIN + (1 - _READ_AGAIN) * (done + 1) / (len(meetings.bands) + 1))
     crowd = np.flatnonzero(meetings.crowded)
     if len(crowd):
         comparison.compare(crowd_pairs(stored, place[crowd], threshold))
-    found = clusters_of(comparison, place, examples, np.where(sets == 0, ALONE, set_of), ngram)
-    tell(1.0)
-    return found
+    return comparison
 
 
 def _check(texts: Texts, threshold: float, ngram: int, workers: int) -> None:
@@ -127,11 +132,11 @@ def _band(sketches: Sequence[Sketches], band: int, examples: IntArray) -> Hashes
     return np.concatenate([np.zeros(0, np.uint64), *(part.keys[band] for part in sketches)])[examples]
 
 
-def _stored(texts: Texts, rows: IntArray, ngram: int, workers: int, tell: Progress) -> StoredSets:
+def _stored(texts: Texts, rows: IntArray, ngram: int, pool: Workers, tell: Progress) -> StoredSets:
     """The sets of these texts, whose numbers ascend, read once more."""
     builder = StoreBuilder()
     read = _told(batches(_chosen(texts, rows)), len(rows), tell, _SKETCHED, _READ_AGAIN)
-    for batch in mapped(partial(_sets, ngram=ngram), read, workers):
+    for batch in pool.mapped(partial(_sets, ngram=ngram), read):
         builder.add(batch)
     return builder.stored()
 

@@ -80,7 +80,7 @@ class StoreBuilder:
         self._pieces.append(batch.hashes)
         self._bytes += batch.hashes.nbytes
         if self._file is None and self._bytes > self.in_memory:
-            # Open as long as the sets are in use, and gone with them.
+            # Gone when nobody uses it any more.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115
         if self._file is not None:
             for piece in self._pieces:
@@ -95,6 +95,8 @@ class StoreBuilder:
         if self._file is not None:
             self._file.flush()
             hashes: Hashes = np.memmap(self._file, np.uint64, "r", shape=(int(offsets[-1]),))
+            # The mapping keeps it.
+            self._file.close()
         else:
             hashes = np.concatenate([np.zeros(0, np.uint64), *self._pieces])
         self._pieces.clear()
