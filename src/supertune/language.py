@@ -12,7 +12,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from enum import IntEnum
+from itertools import groupby, pairwise
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 # Letters only: the middle dot ・ and the voicing marks stand in Chinese and Korean texts too.
@@ -25,6 +26,8 @@ _CHARACTER = "|".join([_HAN.pattern, _KANA.pattern, _OTHER_UNSPACED.pattern, "[�
 _TOKEN = re.compile(rf"{_CHARACTER}|[a-z0-9]+")
 _TOKEN_OR_HAN_RUN = re.compile(rf"(?:{_HAN.pattern}|[々〇])+|{_TOKEN.pattern}")
 _UNSPACED_RUN = re.compile(rf"(?:{_CHARACTER})+")
+_ONE_UNSPACED = re.compile(_CHARACTER)
+_VARIATIONS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # A run of letters, digits and marks of any script; what stands in scripts without spaces is taken out of it again.
 _LETTERS = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’]+[^\W_]+)*")
 # The same as one class of characters, and all other letters and digits.
@@ -151,6 +154,63 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def fold_case_and_width(text: str) -> str:
+    """The form in which case, full width and the like make no difference: NFKC, case folding, NFKC."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+class CharacterRole(IntEnum):
+    """What a folded character is where texts are compared by their words and characters."""
+
+    SPACE = 1
+    """Nothing, and it ends a word: white space, controls."""
+    INVISIBLE = 2
+    """Nothing at all: joiners, soft hyphens, variation selectors."""
+    LETTER = 3
+    """Part of a word: letters, digits and marks of scripts with spaces."""
+    SINGLE = 4
+    """Counts by itself: a character of a script without spaces, a symbol, an emoji."""
+    SIGN = 5
+    """Punctuation: ends a word, and counts only where there is nothing else."""
+    APOSTROPHE = 6
+    """Counts only where there is nothing else, and ends no word."""
+
+
+def role_of(character: str) -> CharacterRole:
+    """The role of one character of a text that was folded by `fold_case_and_width`."""
+    if _ONE_UNSPACED.match(character):
+        return CharacterRole.SINGLE
+    if character in "'’":
+        return CharacterRole.APOSTROPHE
+    category = unicodedata.category(character)
+    if category == "Cf" or _VARIATIONS.match(character):
+        return CharacterRole.INVISIBLE
+    if category[0] in "LNM":
+        return CharacterRole.LETTER
+    if category[0] == "P":
+        return CharacterRole.SIGN
+    return CharacterRole.SPACE if category in _INVISIBLE else CharacterRole.SINGLE
+
+
+def compared_units(text: str) -> list[str]:
+    """What counts of a text that is compared with others, in order: words, and characters of scripts without spaces.
+
+    Case and full width are folded away; punctuation counts only in texts that hold nothing else, apostrophes do not
+    divide words, and each symbol or emoji is a unit.
+    """
+    roles = [(character, role_of(character)) for character in fold_case_and_width(text)]
+    spoken = CharacterRole.LETTER, CharacterRole.SINGLE
+    if not any(role in spoken for _, role in roles):
+        return [sign for sign, role in roles if role in (CharacterRole.SIGN, CharacterRole.APOSTROPHE)]
+    silent = CharacterRole.INVISIBLE, CharacterRole.APOSTROPHE
+    units: list[str] = []
+    for role, run in groupby((pair for pair in roles if pair[1] not in silent), key=lambda pair: pair[1]):
+        characters = [character for character, _ in run]
+        if role in spoken:
+            units += ["".join(characters)] if role == CharacterRole.LETTER else characters
+    return units
+
+
 def has_unspaced_script(text: str) -> bool:
     """True when the text holds characters of a script written without spaces between words."""
     return bool(_HAN.search(text) or _KANA.search(text) or _OTHER_UNSPACED.search(text))
@@ -180,8 +240,7 @@ def running_tokens(text: str) -> list[str]:
     """The tokens of a text in order: words of any script, folded (NFKC, case); of scripts without spaces characters."""
     if text.isascii():
         return _ASCII_TOKEN.findall(text.lower())
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return _ANY_TOKEN.findall(folded)
+    return _ANY_TOKEN.findall(fold_case_and_width(text))
 
 
 def units(text: str) -> list[str]:
@@ -201,7 +260,7 @@ def search_terms(text: str) -> list[str]:
     neighbouring characters are a term, and each character is: no dictionary has every name, and ``猫`` is to find
     ``小猫``. Words are not brought to their stems.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = fold_case_and_width(text)
     if folded.isascii():
         return _LETTERS.findall(folded)
     terms: list[str] = []

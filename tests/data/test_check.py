@@ -18,7 +18,7 @@ from supertune.language import fold, is_blank
 COLUMNS = Columns(("text",), ("label",))
 steady = settings(deadline=None, derandomize=True)
 NAMES = [
-    *("empty-rows", "exact-duplicates", "label-conflicts", "leakage", "contamination"),
+    *("empty-rows", "exact-duplicates", "near-duplicates", "label-conflicts", "leakage", "contamination"),
     *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities"),
     *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens", "long-rows", "truncation"),
 ]
@@ -37,7 +37,11 @@ def table(rows):
 def everything_wrong():
     rows = [{"text": f"好吃 {number}", "label": "good"} for number in range(90)]
     rows += [{"text": "same", "label": "good"}, {"text": "same", "label": "good"}, {"text": "same", "label": "bad"}]
-    rows += [{"text": " ", "label": "bad"}]
+    rows += [
+        {"text": " ", "label": "bad"},
+        {"text": "Twice, nearly.", "label": "bad"},
+        {"text": "twice nearly", "label": "bad"},
+    ]
     splits = {"train": Table.from_rows(rows), "test": Table.from_rows([{"text": "same", "label": "ugly"}])}
     lengths = {"train": np.arange(len(rows)), "test": np.array([3])}
     return CheckInput(splits, COLUMNS, given_splits=True, token_lengths=lengths, max_length=50)

@@ -102,7 +102,8 @@ def test_of_several_rows_it_is_told_in_the_plural_with_the_first_of_them() -> No
     for row, check, _, _, shown in ODD[:-1]:
         turns = row["messages"]
         several = [{"messages": [{**turns[0], "content": f"{turns[0]['content']} {n}"}, *turns[1:]]} for n in range(2)]
-        [finding] = found([*good(30), *several])
+        # What the system says aside, two of them are the same.
+        [finding] = [one for one in found([*good(30), *several]) if one.check != "near-duplicates"]
         assert (finding.check, finding.rows) == (check, (30, 31))
         assert finding.message.startswith("2 rows in train (6.2 %) ")
         assert shown.rstrip("'") in finding.message

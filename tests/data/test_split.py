@@ -185,7 +185,11 @@ def test_row_ids_and_lineage_come_from_the_source():
     tables = split_table(rows, COLUMNS, seed=4)
     assert sorted(np.concatenate([split.row_ids for split in tables.values()])) == list(range(20, 60))
     assert [split.lineage[-1].name for split in tables.values()] == ["split:train", "split:validation", "split:test"]
-    assert tables["test"].lineage[-1].parameters == {"fractions": [0.8, 0.1, 0.1], "seed": 4}
+    assert tables["test"].lineage[-1].parameters == {
+        "fractions": [0.8, 0.1, 0.1],
+        "seed": 4,
+        "near_duplicates": 0,
+    }
 
 
 def test_what_is_given_is_honoured():

@@ -44,6 +44,11 @@ class DataConfig(Section):
         [0.8, 0.1, 0.1], description="shares of training, validation and test rows when they are cut here"
     )
     split_seed: Seed = Field(0, description="seed of the split, apart from train.seed: comparisons stay paired")
+    split_near_duplicates: bool = Field(
+        False,
+        description="rows that are nearly the same may be divided between splits that are cut here; false: they stay "
+        "together, as equal ones do",
+    )
     mix: dict[str, Annotated[float, Field(gt=0, le=1000)]] | None = Field(
         None,
         description="what is written: further files that are learned from beside the training rows → how often each "

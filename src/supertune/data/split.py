@@ -38,13 +38,19 @@ class CompletedSplits:
 
 
 def split_table(
-    table: Table, columns: Columns, *, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int
+    table: Table,
+    columns: Columns,
+    *,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int,
+    near_duplicates: bool = True,
 ) -> dict[str, Table]:
     """Divide a table into ``train``, ``validation`` and ``test``.
 
     Stratified: in every split each class has its share to within one row, or one group where groups leave no
-    choice. Rows with the same folded text stay together whatever their labels; so do all rows without text, and
-    those with the same value in the column ``columns.group``. Classes with one or two rows, and groups that a
+    choice. Rows with the same folded text stay together whatever their labels; so do near duplicates (see
+    `supertune.data.groups.kept_together`), all rows without text, and those with the same value in the column
+    ``columns.group``. Classes with one or two rows, and groups that a
     held-out split has no room for, stay in train. Rows keep their order, and every row is in exactly one split.
     The same seed gives the same split.
 
@@ -54,16 +60,22 @@ def split_table(
             has an answer; numbers are not. And what keeps rows together beside equal texts.
         fractions: Shares of train, validation and test. A split with the share 0 is left out.
         seed: Chooses the split.
+        near_duplicates: Rows that are nearly the same stay together. How many do stands in the lineage.
 
     Raises:
         UserError: The fractions are no shares of a whole, or there are too few rows, or too few different
             texts per class, for every split to get some.
     """
-    return _cut(table, columns, _shares(fractions), seed)
+    return _cut(table, columns, _shares(fractions), seed, near_duplicates)
 
 
 def complete_splits(
-    given: Mapping[str, Table], columns: Columns, *, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int
+    given: Mapping[str, Table],
+    columns: Columns,
+    *,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int,
+    near_duplicates: bool = True,
 ) -> CompletedSplits:
     """Honour the splits that are given and cut the missing ones from train.
 
@@ -83,7 +95,7 @@ def complete_splits(
     wanted = {name: shares[name] for name in missing if name in shares}
     if not wanted:
         return CompletedSplits({name: given[name] for name in SPLITS if name in given})
-    cut = _cut(given["train"], columns, {"train": 1 - sum(wanted.values()), **wanted}, seed)
+    cut = _cut(given["train"], columns, {"train": 1 - sum(wanted.values()), **wanted}, seed, near_duplicates)
     tables = {**given, **cut}
     announcements = tuple(
         f"no {name} rows were given: {len(cut[name]):,} of the {len(given['train']):,} training rows "
@@ -113,7 +125,9 @@ def _shares(fractions: Sequence[float]) -> dict[str, float]:
     )
 
 
-def _cut(table: Table, columns: Columns, shares: Mapping[str, float], seed: int) -> dict[str, Table]:
+def _cut(
+    table: Table, columns: Columns, shares: Mapping[str, float], seed: int, near_duplicates: bool
+) -> dict[str, Table]:
     if len(table) < _FEWEST_ROWS:
         raise UserError(
             f"{len(table)} rows cannot be divided into {', '.join(shares)}: that takes at least {_FEWEST_ROWS}",
@@ -123,13 +137,15 @@ def _cut(table: Table, columns: Columns, shares: Mapping[str, float], seed: int)
     if seed < 0:
         raise UserError(f"the seed of the split is {seed}", where="data.split_seed", fix="choose 0 or more")
     rng = np.random.default_rng(np.random.SeedSequence([seed, _RANDOM_STREAM]))
-    groups = kept_together(table, columns)
+    together = kept_together(table, columns, near_duplicates=near_duplicates)
     labels = stratum_codes(table, columns)
     # Rows without a label are one more class, and so are all rows where there is no label column.
     codes, classes = labels.of["all"] + 1, len(labels.labels) + 1
-    assignment = _assign(groups, codes, classes, np.array([*shares.values()]), rng)
-    del groups, labels, codes
+    assignment = _assign(together.groups, codes, classes, np.array([*shares.values()]), rng)
     parameters: dict[str, object] = {"fractions": list(shares.values()), "seed": seed}
+    if near_duplicates:
+        parameters["near_duplicates"] = together.near
+    del together, labels, codes
     apart = "too few different texts"
     if columns.group is not None:
         parameters["group"] = columns.group

@@ -205,7 +205,7 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
             )
     per_label = rows_per_label(given, columns)
     fractions = split_shares(config, given, per_label)
-    splits, cut = _split(fractions, config.data.split_seed, given, columns)
+    splits, cut = _split(fractions, config.data, given, columns)
     if fractions[1] < config.data.split[1]:
         cut = (
             *cut,
@@ -261,10 +261,11 @@ def split_shares(config: Config, given: Mapping[str, Table], per_label: float) -
 
 
 def _split(
-    fractions: Sequence[float], seed: int, given: Mapping[str, Table], columns: Columns
+    fractions: Sequence[float], config: DataConfig, given: Mapping[str, Table], columns: Columns
 ) -> tuple[dict[str, Table], tuple[str, ...]]:
+    seed, near = config.split_seed, not config.split_near_duplicates
     if "all" in given:
-        splits = split_table(given["all"], columns, fractions=fractions, seed=seed)
+        splits = split_table(given["all"], columns, fractions=fractions, seed=seed, near_duplicates=near)
         sizes = ", ".join(f"{split} {len(table):,}" for split, table in splits.items())
         by = (
             "seed"
@@ -272,8 +273,10 @@ def _split(
             else "label and seed"
         )
         together = f", rows of one {columns.group!r} together" if columns.group is not None else ""
+        if count := splits["train"].lineage[-1].parameters.get("near_duplicates"):
+            together += f", {count:,} rows that are nearly the same as others together with them"
         return splits, (f"split by {by} {seed}{together}: {sizes}",)
-    completed = complete_splits(given, columns, fractions=fractions, seed=seed)
+    completed = complete_splits(given, columns, fractions=fractions, seed=seed, near_duplicates=near)
     return dict(completed.tables), completed.announcements
 
 

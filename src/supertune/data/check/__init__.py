@@ -21,6 +21,7 @@ from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
 from supertune.data.check.leakage import check_leakage, leaked_rows
 from supertune.data.check.long_rows import check_long_rows
+from supertune.data.check.near_duplicates import check_near_duplicates
 from supertune.data.check.negatives import check_negatives
 from supertune.data.check.outliers import check_outliers
 from supertune.data.check.places import check_answers
@@ -45,6 +46,7 @@ __all__ = [
 CHECKS: dict[str, Check] = {
     "empty-rows": check_empty_rows,
     "exact-duplicates": check_exact_duplicates,
+    "near-duplicates": check_near_duplicates,
     "label-conflicts": check_label_conflicts,
     "leakage": check_leakage,
     "contamination": check_contamination,

@@ -12,6 +12,7 @@ from supertune.data.check.labels import LabelCodes
 from supertune.data.check.members import LabelMembers, label_members
 from supertune.data.check.texts import TextGroups, group_texts
 from supertune.data.check.turns import Turns, turns_of
+from supertune.data.near_rows import MOST_CHARACTERS, NearRows, near_rows
 from supertune.data.table import Table
 
 
@@ -44,6 +45,11 @@ class CheckInput:
     def texts(self) -> TextGroups:
         """Which rows have the same text."""
         return group_texts(self.splits, self.columns)
+
+    @cached_property
+    def near(self) -> NearRows:
+        """Which rows say nearly the same; of very many, some are compared."""
+        return near_rows(self.splits, self.columns, most=MOST_CHARACTERS)
 
     @cached_property
     def labels(self) -> LabelCodes:

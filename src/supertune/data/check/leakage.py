@@ -24,7 +24,7 @@ def check_leakage(check_input: CheckInput) -> list[Finding]:
     if not check_input.given_splits:
         return []
     findings = []
-    for split, (rows, sources) in _leaked(check_input.texts).items():
+    for split, (rows, sources) in leaked_groups(check_input.texts).items():
         if not len(rows):
             continue
         total = len(check_input.splits[split])
@@ -81,10 +81,10 @@ def leaked_rows(splits: Mapping[str, Table], columns: Columns) -> dict[str, IntA
     Returns:
         ``validation`` and ``test``, as far as they are among the splits → int64, ascending indices into the table.
     """
-    return {split: rows for split, (rows, _) in _leaked(group_texts(splits, columns)).items()}
+    return {split: rows for split, (rows, _) in leaked_groups(group_texts(splits, columns)).items()}
 
 
-def _leaked(texts: TextGroups) -> dict[str, tuple[IntArray, dict[str, int]]]:
+def leaked_groups(texts: TextGroups) -> dict[str, tuple[IntArray, dict[str, int]]]:
     """Held-out split → indices of its leaked rows, and how many of them are in which earlier split."""
     present = {split: np.zeros(texts.count, bool) for split in texts.of}
     for split, found in present.items():
