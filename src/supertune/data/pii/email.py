@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from supertune.data.pii.drawing import Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 
 _LETTERS = r"a-z0-9\u00c0-\u024f\u0370-\u052f"
@@ -23,8 +24,9 @@ _OPENING = "'`*_~|{/#&?$!^%.-+"
 _LONGEST = 64
 
 
-def find_emails(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_emails(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """E-mail addresses; also where Chinese stands right before and behind them."""
+    text = folded.text
     at = text.find("@")
     while at != -1:
         if (domain := _DOMAIN.match(text, at + 1)) and (local := _local(text, at)):

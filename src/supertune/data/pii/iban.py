@@ -8,17 +8,22 @@ from collections.abc import Iterator, Sequence
 from stdnum import iban
 
 from supertune.data.pii.drawing import DIGITS, LETTERS, Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 
 _START = re.compile(
     r"(?<![0-9A-Za-z_])[A-Z]{2}\d{2}(?:(?:[ -]?[A-Z0-9]){11,30}|(?:[ -]?[a-z0-9]){11,30})"
     r"|(?<![0-9A-Za-z_])[a-z]{2}\d{2}(?:[a-z0-9]){11,30}"
 )
-_SHORTEST, _LONGEST = 15, 34
+_WORTH = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)[ -]?[0-9A-Za-z]{4}")
+_SHORTEST = 15
 
 
-def find_ibans(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_ibans(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """Account numbers, in one piece or in groups; what follows in capitals is told apart by the checksum."""
+    text = folded.text
+    if not _WORTH.search(text):
+        return
     for match in _START.finditer(text):
         for end in _ends(text, match.start(), match.end()):
             number = text[match.start() : end].replace(" ", "").replace("-", "").upper()

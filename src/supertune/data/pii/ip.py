@@ -7,37 +7,43 @@ from collections.abc import Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network
 
 from supertune.data.pii.drawing import Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 from supertune.data.pii.surroundings import before
 
-_V4 = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z_][.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![0-9A-Za-z_]|\.[0-9A-Za-z_]|-[A-Za-z_])")
+_V4 = re.compile(
+    r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z_][.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![0-9A-Za-z_]|\.[0-9A-Za-z_]|-[A-Za-z_])"
+)
 _V6 = re.compile(
     r"(?<![0-9A-Za-z_:.])(?:[0-9A-Fa-f]{1,4}:|::)(?:[0-9A-Fa-f]{1,4}:|:){0,7}"
     r"(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![0-9A-Za-z_:]|\.\d)"
 )
+_V4_WORTH = re.compile(r"\d\.\d{1,3}\.\d")
+_V6_WORTH = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _VERSION = re.compile(
-    r"(?:\bv(?:er(?:s(?:ion)?)?)?\.?|\b(?:release|build|revision|rev|firmware|driver|kernel|chapter|section|sect|clause"
-    r"|figure|table|appendix|step|version\s+number)|§|版本号?|版|固件|内核|驱动|补丁|章|节|第|条款?|升级到|更新到|[A-Za-z]/)"
+    r"(?:\bv(?:er(?:s(?:ion)?)?)?\.?|\b(?:release|build|revision|firmware|chapter|section|clause|version\s+number)"
+    r"|§|版本号?|固件|内核|补丁|[章节第]|升级到|更新到|[A-Za-z]/)"
     r"[\s:=#是为到至(]*(?:to|is|was|from|no|number)?[\s.:]*\Z",
     re.IGNORECASE,
 )
-_SECTION_BEHIND = re.compile(r"\s*(?:版|章|节|条|款|小节)|\s+(?:release|version|build)\b", re.IGNORECASE)
+_SECTION_BEHIND = re.compile(r"\s*(?:版|[章节])|\s+(?:release|version|build)\b", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"\bIPs?\b|ipv[46]|address|\bhosts?\b|server|\bdns\b|\bping|gateway|router|proxy|subnet|://|地址|服务器|主机|网关|代理|登录|路由",
     re.IGNORECASE,
 )
-_DOCUMENTED = tuple(map(str, ("192.0.2.", "198.51.100.", "203.0.113.")))
+_DOCUMENTED = ("192.0.2.", "198.51.100.", "203.0.113.")
 _EXAMPLES = IPv6Network("2001:db8::/32")
 _SHORT_FORMS = tuple(map(IPv6Network, ("2000::/3", "fc00::/7", "fe80::/10", "64:ff9b::/96", "::ffff:0:0/96")))
 
 
-def find_ips(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_ips(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """Addresses that may be somebody's: not loopback, not masks, not those reserved for documentation."""
-    for match in _V4.finditer(text):
+    text = folded.text
+    for match in _V4.finditer(text) if _V4_WORTH.search(text) else ():
         number = match.group()
         if _is_somebodys_v4(number) and _reads_as_address(text, match.start(), match.end(), number):
             yield Found(match.start(), match.end(), "pattern", number)
-    if text.count(":") < 2:
+    if not _V6_WORTH.search(text):
         return
     for match in _V6.finditer(text):
         try:
@@ -75,7 +81,7 @@ def _is_somebodys_v6(address: IPv6Address, written: str) -> bool:
 
 
 def pseudonym(normal: str, draw: Draw) -> str:
-    """An address of 240.0.0.0/4, which is reserved (RFC 1112), or of 2001:db8::/32, which is for examples (RFC 3849)."""
+    """An address of 240.0.0.0/4, which is reserved (RFC 1112), or of 2001:db8::/32, for examples (RFC 3849)."""
     if ":" not in normal:
         return str(IPv4Address(0xF000_0000 + draw.below(0x0FFF_FFFF)))
     return IPv6Address((0x2001_0DB8 << 96) + draw.below(1 << 96)).compressed

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from supertune.data.pii.drawing import DIGITS, Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 from supertune.data.pii.surroundings import before, behind
 
@@ -22,14 +23,16 @@ _WORDS = re.compile(
     r"(?<![\[\w])(?:passports?|travel\s+(?:document|permit))(?!\w)|护照|護照|通行证|通行證|旅行证|旅行證|回乡证|台胞证",
     re.IGNORECASE,
 )
+_HINTS = ("passport", "travel", "护照", "護照", "行证", "行證", "回乡证", "台胞证")
 _PSEUDONYM = re.compile(r"X{1,3}00|000", re.IGNORECASE)
 _DIGITS_NEEDED = 5
 
 
-def find_passports(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_passports(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """Numbers with a word for passports or travel permits before them, or right behind them in the same sentence."""
-    if not _WORDS.search(text):
+    if not folded.holds(_HINTS):
         return
+    text = folded.text
     for match in _NUMBER.finditer(text):
         number = match.group().upper()
         if sum(map(str.isdigit, number)) < _DIGITS_NEEDED or _PSEUDONYM.match(number):

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 
 from supertune.data.pii.phone_numbers import CONTEXT, parsed
 from supertune.data.pii.spans import Found
-from supertune.data.pii.surroundings import before, is_serial
+from supertune.data.pii.surroundings import before, is_no_phone
 
 _BEFORE = r"(?<![0-9_])(?<![0-9][.,:/-])(?<![¥$€£])"
 _BEHIND = r"(?![0-9A-Za-z_%]|[.,:/-]\d)"
 _COUNTRY = r"(?:(?:\+|00)\s?86[ -]?|\(\+?86\)\s?|86[ -]?)?"
 _MOBILE = re.compile(rf"{_BEFORE}{_COUNTRY}(?P<number>1[3-9]\d(?P<gap>[ .-]?)\d{{4}}(?P=gap)\d{{4}}){_BEHIND}")
+_AREA = r"10|2[0-57-9]|[3-9]\d{2}"
 _LANDLINE = re.compile(
-    rf"{_BEFORE}(?:{_COUNTRY}\(?(?P<area>0(?:10|2[0-57-9]|[3-9]\d{{2}}))\)?|(?:\+|00)\s?86[ -]?\(?(?P<short>10|2[0-57-9]|[3-9]\d{{2}})\)?)"
+    rf"{_BEFORE}(?:{_COUNTRY}\(?(?P<area>0(?:{_AREA}))\)?|(?:\+|00)\s?86[ -]?\(?(?P<short>{_AREA})\)?)"
     rf"[ -]{{0,2}}(?P<number>[2-9]\d{{2,3}}[ -]?\d{{4}}){_BEHIND}"
 )
-_SERVICE = re.compile(rf"{_BEFORE}(?P<number>[48]00(?:-\d{{3}}-?\d{{4}}| \d{{3}} \d{{4}}|-\d{{4}}-\d{{3}}|\d{{7}})){_BEHIND}")
+_SERVICE = re.compile(
+    rf"{_BEFORE}(?P<number>[48]00(?:-\d{{3}}-?\d{{4}}| \d{{3}} \d{{4}}|-\d{{4}}-\d{{3}}|\d{{7}})){_BEHIND}"
+)
 _LETTERS_BEFORE = re.compile(r"[A-Za-z]+\Z")
 _WORDS_BEFORE = re.compile(r"(?:tel|phone|mobile|mob|cell|call|fax|wechat|wx|vx|v)\Z", re.IGNORECASE)
 _ROUND = re.compile(r"0{7}\Z|(\d)\1{9}\Z")
@@ -28,9 +31,10 @@ def mobiles(text: str) -> Iterator[Found]:
     for match in _MOBILE.finditer(text):
         if _glued(text, match.start()) or _ROUND.search(number := re.sub(r"\D", "", match["number"])):
             continue
+        if is_no_phone(text, match.start()):
+            continue
         known = parsed("+86" + number)
-        named = CONTEXT.search(before(text, match.start()))
-        if named or (known and not is_serial(text, match.start())):
+        if known or CONTEXT.search(before(text, match.start())):
             yield Found(match.start(), match.end(), "library" if known else "context", "+86" + number)
 
 
@@ -38,7 +42,7 @@ def landlines(text: str) -> Iterator[Found]:
     """Numbers with an area code, and the 400 and 800 numbers of companies."""
     for match in _LANDLINE.finditer(text):
         number = "+86" + re.sub(r"\D", "", (match["area"] or match["short"]).lstrip("0") + match["number"])
-        if not _glued(text, match.start()) and parsed(number) and not is_serial(text, match.start()):
+        if not _glued(text, match.start()) and parsed(number) and not is_no_phone(text, match.start()):
             yield Found(match.start(), match.end(), "library", number)
     for match in _SERVICE.finditer(text):
         number = re.sub(r"\D", "", match["number"])

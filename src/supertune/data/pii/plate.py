@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from supertune.data.pii.drawing import DIGITS, LETTERS, Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 from supertune.data.pii.surroundings import before
 
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _SIGNS = "A-HJ-NP-Z0-9"
 _CHINESE = re.compile(
-    rf"(?:(?<![全最更崭创])[{_PROVINCES}][A-HJ-NP-Z][·•・. -]?"
+    rf"(?:(?<![全最更崭创])[{_PROVINCES}][A-Z][·•・. -]?"
     # Cars with new energy: small ones have a letter in front, large ones behind.
     rf"(?:[A-HJK](?:[{_SIGNS}])\d{{4}}|\d{{5}}[A-HJK]|[{_SIGNS}]{{4}}[{_SIGNS}挂学警港澳])"
     rf"|[{_PROVINCES}][A-HJ-NP-Z]\d{{4}}领|(?<![0-9A-Za-z])\d{{6}}使|使\d{{6}}"
@@ -27,22 +28,27 @@ _WORDS = re.compile(
     r"(?:\b(?:number|no|is|was|were|read|reads|of|the|plate|are)\b\W*)*\Z|(?:车牌|牌照)(?:号码?)?[\s:是为(]*\Z",
     re.IGNORECASE,
 )
+_CHINESE_WORTH = re.compile(rf"[{_PROVINCES}][A-Za-z]|使\d|\d[使领]|[Ww][Jj]")
+_HINTS = ("plate", "registration", "registered as", " reg ", "车牌", "牌照")
 _PSEUDONYM = "X0"
 _FEWEST, _MOST = 5, 8
 
 
-def find_plates(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_plates(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """Chinese plates, and others behind words such as licence plate, registration, 车牌."""
-    if "CN" in regions and not text.isascii():
+    text = folded.text
+    if "CN" in regions and _CHINESE_WORTH.search(text):
         for match in _CHINESE.finditer(text):
             plate = re.sub(r"[·•・. -]", "", match.group()).upper()
             # Five signs of an ordinary plate hold two letters at most.
             if sum(map(str.isdigit, plate)) >= 3:
                 yield Found(match.start(), match.end(), "pattern", plate)
+    if not folded.holds(_HINTS):
+        return
     for match in _OTHER.finditer(text):
         plate = re.sub(r"[ -]", "", match.group())
-        mixed = not plate.isdigit() and any(map(str.isdigit, plate))
-        if not (_FEWEST <= len(plate) <= _MOST and mixed) or plate.startswith(_PSEUDONYM):
+        telling = sum(map(str.isdigit, plate)) >= (5 if plate.isdigit() else 1)
+        if not (_FEWEST <= len(plate) <= _MOST and telling) or plate.startswith(_PSEUDONYM):
             continue
         if _WORDS.search(before(text, match.start(), 40)):
             yield Found(match.start(), match.end(), "context", plate)

@@ -1,4 +1,4 @@
-"""Consistent replacements: the same item becomes the same thing everywhere, and nobody can tell it back without the key."""
+"""Consistent replacements: the same item becomes the same thing everywhere; without the key nobody can tell it back."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ KINDS: Mapping[str, Kind] = {
     "bank-card": Kind(
         "[BANK_CARD]", "bank card number", "bank card numbers", bank_card.find_bank_cards, bank_card.pseudonym
     ),
-    "us-ssn": Kind("[US_SSN]", "US social security number", "US social security numbers", us_ssn.find_ssns, us_ssn.pseudonym),
+    "us-ssn": Kind(
+        "[US_SSN]", "US social security number", "US social security numbers", us_ssn.find_ssns, us_ssn.pseudonym
+    ),
     "phone": Kind("[PHONE]", "telephone number", "telephone numbers", phone.find_phones, phone.pseudonym),
     "passport": Kind("[PASSPORT]", "passport number", "passport numbers", passport.find_passports, passport.pseudonym),
     "plate": Kind("[PLATE]", "number plate", "number plates", plate.find_plates, plate.pseudonym),
@@ -55,6 +57,8 @@ def check_regions(names: Collection[str]) -> tuple[str, ...]:
     Raises:
         UserError: One of them is none that telephone numbers are known of.
     """
+    if tuple(names) == REGIONS:
+        return REGIONS
     from phonenumbers import SUPPORTED_REGIONS
 
     for name in names:

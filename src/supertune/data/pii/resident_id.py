@@ -13,6 +13,7 @@ from datetime import date
 from stdnum.iso7064 import mod_11_2
 
 from supertune.data.pii.drawing import Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 from supertune.data.pii.surroundings import is_serial
 
@@ -24,12 +25,14 @@ _NUMBER = re.compile(
     rf"(?P=gap)\d{{3}}[\dXx]{_BEHIND}"
 )
 _OLD = re.compile(rf"{_BEFORE}{_PROVINCE}\d{{6}}[01]\d[0-3]\d{{4}}{_BEHIND}")
+_FORM = re.compile(rf"{_PROVINCE}(?:\d{{13}}|\d{{16}})\Z")
 
 
-def find_resident_ids(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_resident_ids(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """Numbers of identity cards, in one piece or with spaces or dashes beside the date of birth."""
-    if "CN" not in regions:
+    if "CN" not in regions or not folded.has_many_digits:
         return
+    text = folded.text
     for match in _NUMBER.finditer(text):
         number = match.group().replace(" ", "").replace("-", "").upper()
         if _is_date(number[6:10], number[10:14]) and mod_11_2.is_valid(number):
@@ -40,6 +43,13 @@ def find_resident_ids(text: str, regions: Sequence[str]) -> Iterator[Found]:
             # The same person's new number: the century of birth goes in, the checksum goes behind.
             renewed = f"{number[:6]}19{number[6:]}"
             yield Found(match.start(), match.end(), "pattern", renewed + mod_11_2.calc_check_digit(renewed))
+
+
+def has_form(number: str) -> bool:
+    """Whether 15 or 18 digits begin like an identity number: a province, four digits, a date of birth."""
+    if not _FORM.match(number):
+        return False
+    return _is_date("19" + number[6:8], number[8:12]) if len(number) == 15 else _is_date(number[6:10], number[10:14])
 
 
 def _is_date(year: str, day: str) -> bool:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from supertune.data.pii.drawing import Draw
+from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found
 
 _PEM = re.compile(
@@ -35,9 +36,11 @@ _FORMS = re.compile(
 )
 _MODEL_KEY = re.compile(r"(?<![0-9A-Za-z_-])sk-[\w-]{20,}(?![\w-])", re.ASCII)
 _JWT = re.compile(r"(?<![\w-])(?P<header>eyJ[\w-]{8,})\.[\w-]{8,}\.[\w-]*(?![\w-])", re.ASCII)
-_IN_URL = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"'<>]{1,64}:(?P<value>[^\s/@\"'<>]{3,128})@[A-Za-z0-9\[]")
+_IN_URL = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"'<>]{1,64}:(?P<value>[^\s/@\"'<>]{3,128})@[A-Za-z0-9\[]"
+)
 _LINK = r"[\"'”’]?\s*(?:(?:is|was|are)\b|=>|:=|->|[:=]|是|为|改成|改为)\s*(?:(?:is|was)\b|[:=]|是|为)?\s*[\"'`“‘「]?"
-_VALUE = r"(?P<value>[^\s\"'`“”‘’「」<>\[\](){},;。、，；]{6,512})"
+_VALUE = r"(?P<value>[^\s\"'`“”‘’「」<>,;。、，；]{6,512})"
 _PASSWORD = re.compile(
     r"(?:(?<![A-Za-z])(?:pass(?:word|wd|phrase|code)?|pwd|pw)|密码|口令|密碼)"
     rf"{_LINK}{_VALUE}",
@@ -49,19 +52,44 @@ _KEY = re.compile(
     rf"{_LINK}(?:Bearer\s+|Basic\s+)?{_VALUE}|\b(?:Bearer|Basic)\s+(?P<bearer>[\w.~+/=-]{{16,512}})",
     re.IGNORECASE,
 )
-_TRIGGER = re.compile(r"pass|pwd|pw\b|key|token|secret|bearer|basic|密码|口令|密碼|密钥|秘钥|令牌|密鑰|金鑰|凭据", re.IGNORECASE)
+_BEGINNINGS = (
+    *(
+        "AKIA",
+        "ASIA",
+        "ABIA",
+        "ACCA",
+        "AIza",
+        "GOCSPX-",
+        "ya29.",
+        "AccountKey=",
+        "LTAI",
+        "AKID",
+        "ghp_",
+        "gho_",
+        "ghu_",
+    ),
+    *("ghs_", "ghr_", "github_pat_", "glpat-", "npm_", "pypi-", "hf_", "xox", "xapp-", ":AA", "SG.", "k_live_"),
+    *("k_test_", "whsec_", "hooks.slack.com"),
+)
+_HINTS = (
+    *("pass", "pwd", "pw", "key", "token", "secret", "bearer", "basic"),
+    *("密码", "口令", "密碼", "密钥", "秘钥", "令牌", "密鑰", "金鑰", "凭据"),
+)
 _PSEUDONYM = re.compile(r"(?:secret|user)-[0-9a-f]{12}\Z")
-_STANDS_FOR_NOTHING = re.compile(r"[*xX•.…#_-]+\Z|\$\{?\w+|%\w+%\Z|\d{4}-\d\d?-\d\d?|(?:https?|ftp)://", re.ASCII)
+_STANDS_FOR_NOTHING = re.compile(
+    r"[*xX•.…#_-]+\Z|\$\{|\$[A-Za-z_]\w*\Z|%\w+%\Z|\d{4}-\d\d?-\d\d?|(?:https?|ftp)://", re.ASCII
+)
 _KEY_LENGTH, _KEY_BITS = 16, 3.0
-_TRAILING = ".,:!?。！？：…"
+_TRAILING = ".,:?。！？：…"
 
 
-def find_secrets(text: str, regions: Sequence[str]) -> Iterator[Found]:
+def find_secrets(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     """Private keys, tokens of known services, JSON web tokens, passwords in addresses, and named passwords and keys."""
+    text = folded.text
     if "PRIVATE KEY" in text:
         for match in _PEM.finditer(text):
             yield Found(match.start(), match.end(), "pattern", re.sub(r"\s", "", match.group()))
-    for match in _FORMS.finditer(text):
+    for match in _FORMS.finditer(text) if any(begin in text for begin in _BEGINNINGS) else ():
         if _has_digit(match.group()) or match.group().startswith(("AKIA", "ASIA")):
             yield _whole(match)
     if "sk-" in text:
@@ -70,7 +98,7 @@ def find_secrets(text: str, regions: Sequence[str]) -> Iterator[Found]:
         yield from map(_whole, filter(lambda match: _is_header(match["header"]), _JWT.finditer(text)))
     if "://" in text:
         yield from _values(_IN_URL, text, 3, 0.0)
-    if _TRIGGER.search(text):
+    if folded.holds(_HINTS):
         yield from _values(_PASSWORD, text, 6, 0.0)
         yield from _values(_KEY, text, _KEY_LENGTH, _KEY_BITS)
 
@@ -83,7 +111,8 @@ def _values(pattern: re.Pattern[str], text: str, shortest: int, bits: float) -> 
     """What stands behind a word for secrets, where it can be one: ASCII with a digit, long and varied enough."""
     for match in pattern.finditer(text):
         group = "value" if match["value"] is not None else "bearer"
-        value = re.match(r"[\x21-\x7e]*", match[group]).group().rstrip(_TRAILING)  # type: ignore[union-attr]
+        value = re.match(r"[\x21-\x7e]*", match[group]).group()  # type: ignore[union-attr]
+        value = value.rstrip(_TRAILING if "(" in value or "[" in value else _TRAILING + ")]}")
         if len(value) < shortest or not _has_digit(value) or _STANDS_FOR_NOTHING.match(value):
             continue
         if _PSEUDONYM.match(value) or (bits and entropy(value) < bits):

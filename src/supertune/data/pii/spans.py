@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from supertune.data.pii.drawing import Draw
+    from supertune.data.pii.folding import Folded
 
 Verified = Literal["checksum", "library", "pattern", "context"]
 """How sure a find is: the number's own checksum holds, a library of all numbering plans knows it, it has a form that
@@ -53,7 +54,7 @@ class Kind:
         one: What one is called in a sentence.
         several: What several are called.
         find: (folded text, regions) → the items, in any order, overlapping ones too. Every item holds a digit, an
-            ``@`` or one of the words in `supertune.data.pii.finding.SIGNAL`: texts without any of them are not read.
+            ``@`` or one of the words in `supertune.data.pii.finding`: texts without any of them are not read.
         pseudonym: (the item in its one notation, numbers drawn from it) → what stands for it: of the same shape,
             evidently no real one, and not found again.
     """
@@ -61,5 +62,5 @@ class Kind:
     placeholder: str
     one: str
     several: str
-    find: Callable[[str, Sequence[str]], Iterator[Found]]
+    find: Callable[[Folded, Sequence[str]], Iterator[Found]]
     pseudonym: Callable[[str, Draw], str]

@@ -18,11 +18,18 @@ _SERIAL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_LINK = re.compile(
-    r"(?:\s|[:=#(\[\"'“‘「『、.,№-]|是|为|叫|码|号|的|\b(?:no|number|numbers|num|nr|id|code|is|was|of|the|with|under|my)\b)*\Z",
+_ACCOUNT = re.compile(
+    r"(?<!\w)(?:passport|ssn|social security|account|iban|card|licen[cs]e|tax|id)(?!\w)"
+    r"|护照|通行证|身份证|证件|证号|卡号|银行卡|信用卡|账号|帐号|账户|税号",
     re.IGNORECASE,
 )
-_MONEY = re.compile(r"(?:[$€£¥₽₹₩]|\b(?:USD|EUR|GBP|CNY|RMB|HKD|JPY))\s?\Z|(?:金额|合计|总价|价格|售价|人民币)[:是为]?\s?\Z")
+_LINK = re.compile(
+    r"(?:\s|[:=#(\[\"'“‘「『.№-]|是|为|叫|码|号|的|\b(?:no|number|numbers|num|nr|id|code|is|was|of|the|with|under|my)\b)*\Z",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(
+    r"(?:[$€£¥₽₹₩]|\b(?:USD|EUR|GBP|CNY|RMB|HKD|JPY))\s?\Z|(?:金额|合计|总价|价格|售价|人民币)[:是为]?\s?\Z"
+)
 SERIAL_WIDTH = 40
 
 
@@ -50,3 +57,9 @@ def is_serial(text: str, start: int) -> bool:
     if _MONEY.search(piece):
         return True
     return any(_LINK.match(piece, found.end()) for found in _SERIAL.finditer(piece))
+
+
+def is_no_phone(text: str, start: int) -> bool:
+    """Whether the words right before a number say that it counts something, or is of an account or a document."""
+    piece = before(text, start, SERIAL_WIDTH)
+    return is_serial(text, start) or any(_LINK.match(piece, found.end()) for found in _ACCOUNT.finditer(piece))
