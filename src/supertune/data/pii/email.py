@@ -20,6 +20,7 @@ _DOMAIN = re.compile(
 _LOCAL = re.compile(rf"[{_LETTERS}!#$%&'*+/=?^_`{{|}}~.-]+\Z", re.IGNORECASE)
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|ico|css|html?|mp[34]|pdf|tiff?)\Z", re.IGNORECASE)
 _PSEUDONYM = re.compile(r"user-[0-9a-f]{12}@example\.com\Z")
+_USER = re.compile(r"://[^\s/@:]*:\Z")
 _OPENING = "'`*_~|{/#&?$!^%.-+"
 _LONGEST = 64
 
@@ -32,7 +33,9 @@ def find_emails(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
         if (domain := _DOMAIN.match(text, at + 1)) and (local := _local(text, at)):
             start = at - len(local)
             address = text[start : domain.end()]
-            if not (_FILE.search(address) or _PSEUDONYM.match(address) or local == "git"):
+            none = _FILE.search(address) or _PSEUDONYM.match(address) or local == "git"
+            # In https://name:password@host what stands before the @ is a password, which is found as one.
+            if not none and not _USER.search(text, max(0, start - _LONGEST - 8), start):
                 yield Found(start, domain.end(), "pattern", address.casefold())
         at = text.find("@", at + 1)
 

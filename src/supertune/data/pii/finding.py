@@ -6,13 +6,14 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
-from supertune.data.pii.folding import fold_width
+from supertune.data.pii.folding import INVISIBLE, SPACES, fold_width
 from supertune.data.pii.masking import mask
 from supertune.data.pii.registry import KINDS, REGIONS, check_kinds, check_regions
 from supertune.data.pii.spans import CERTAINTY, PiiSpan
 
 _ASCII_SIGN = re.compile(r"[0-9@]")
-_ANY_SIGN = re.compile(r"[\d@＠]")
+# With what may stand in the middle of words that keys begin with, or be their first letter.
+_ANY_SIGN = re.compile(rf"[\d@＠ＡＳＰ{INVISIBLE}{SPACES}]")
 
 
 def find_pii(text: str, *, kinds: Collection[str] | None = None, regions: Sequence[str] = REGIONS) -> list[PiiSpan]:

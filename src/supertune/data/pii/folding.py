@@ -11,17 +11,17 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
-_SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010-\u2015\u2212\ufe58\ufe63"
-_INVISIBLE = (
+INVISIBLE = (
     "\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f"
     "\ufeff\ufff0-\uffff\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
 # Not ，！？； : they end what stands before them, which a comma between digits does not.
 _WIDE = "\uff02-\uff0b\uff0d-\uff1a\uff1c-\uff1e\uff20-\uff5e"
-_FOLDED = re.compile(rf"[\d{_SPACES}{_DASHES}{_INVISIBLE}{_WIDE}]")
-_DELETED = re.compile(f"[{_INVISIBLE}]")
+_FOLDED = re.compile(rf"[\d{SPACES}{_DASHES}{INVISIBLE}{_WIDE}]")
+_DELETED = re.compile(f"[{INVISIBLE}]")
 _MANY_DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){6}")
 
 

@@ -21,7 +21,10 @@ _CHINESE = re.compile(
     r"(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
-_OTHER = re.compile(r"(?<![0-9A-Za-z_])[0-9A-Z]{1,4}(?:[ -]?[0-9A-Z]{1,4}){1,2}(?![0-9A-Za-z_]|-[0-9A-Z])")
+_OTHER = re.compile(
+    r"(?<![0-9A-Za-z_])(?:[A-Z]{2}\d{2} ?[A-Z]{3}|[0-9A-Z]{1,4}(?:[ -]?(?![AI]\b)[0-9A-Z]{1,4}){1,2})"
+    r"(?![0-9A-Za-z_]|-[0-9A-Z])"
+)
 _WORDS = re.compile(
     r"(?<![\[\w])(?:(?:licen[cs]e|number|registration|car|vehicle)\s+plates?|plate\s+(?:number|no)|plates?\s+(?:is|read|was)"
     r"|(?:vehicle|car)\s+(?:registration|reg)|registered\s+as|with\s+plates?|reg(?:istration)?\s+(?:number|no))\W*"

@@ -75,7 +75,7 @@ _HINTS = (
     *("pass", "pwd", "pw", "key", "token", "secret", "bearer", "basic"),
     *("密码", "口令", "密碼", "密钥", "秘钥", "令牌", "密鑰", "金鑰", "凭据"),
 )
-_PSEUDONYM = re.compile(r"(?:secret|user)-[0-9a-f]{12}\Z")
+_PSEUDONYM = re.compile(r"(?:secret|user)-[0-9a-f]{12}(?![0-9a-f])")
 _STANDS_FOR_NOTHING = re.compile(
     r"[*xX•.…#_-]+\Z|\$\{|\$[A-Za-z_]\w*\Z|%\w+%\Z|\d{4}-\d\d?-\d\d?|(?:https?|ftp)://", re.ASCII
 )
@@ -115,7 +115,7 @@ def _values(pattern: re.Pattern[str], text: str, shortest: int, bits: float) -> 
         value = value.rstrip(_TRAILING if "(" in value or "[" in value else _TRAILING + ")]}")
         if len(value) < shortest or not _has_digit(value) or _STANDS_FOR_NOTHING.match(value):
             continue
-        if _PSEUDONYM.match(value) or (bits and entropy(value) < bits):
+        if _PSEUDONYM.search(value) or (bits and entropy(value) < bits):
             continue
         yield Found(match.start(group), match.start(group) + len(value), "context", value)
 
