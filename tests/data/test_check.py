@@ -20,7 +20,7 @@ steady = settings(deadline=None, derandomize=True)
 NAMES = [
     *("empty-rows", "exact-duplicates", "near-duplicates", "label-conflicts", "leakage", "contamination"),
     *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities"),
-    *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens", "long-rows", "truncation"),
+    *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens", "long-rows", "pii", "truncation"),
 ]
 
 any_text = st.text(max_size=12) | st.sampled_from(["", "　", "\u200b\ufeff", "é", "e\u0301", "好 吃", "好　吃", "👍🏽"])
@@ -61,6 +61,7 @@ def test_names_are_those_of_the_contract_and_of_the_findings():
         "artefacts",
         "control-tokens",
         "long-rows",
+        "pii",
     }
     assert {finding.check for finding in found} == set(NAMES) - special
     assert [finding.check for finding in found] == sorted((f.check for f in found), key=NAMES.index)

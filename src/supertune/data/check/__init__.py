@@ -24,6 +24,7 @@ from supertune.data.check.long_rows import check_long_rows
 from supertune.data.check.near_duplicates import check_near_duplicates
 from supertune.data.check.negatives import check_negatives
 from supertune.data.check.outliers import check_outliers
+from supertune.data.check.pii import check_pii
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
 from supertune.data.check.role_order import check_role_order
@@ -63,6 +64,7 @@ CHECKS: dict[str, Check] = {
     "artefacts": check_artefacts,
     "control-tokens": check_control_tokens,
     "long-rows": check_long_rows,
+    "pii": check_pii,
     "truncation": check_truncation,
 }
 
