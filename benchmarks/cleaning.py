@@ -1,8 +1,8 @@
 """How fast rows are cleaned, and in how much memory: a million short ones, half of them Chinese, by the default steps.
 
-The rows are invented from small vocabularies and dirtied as real ones are (a tenth have HTML, a twentieth broken encodings,
-a twelfth repeat another). Each measurement is a process of its own; rows per second are those of the steps alone, reading and
-writing are told beside. One and two processes have to make the same bytes.
+The rows are invented from small vocabularies and dirtied as real ones are: a tenth have HTML, a twentieth broken
+encodings, a twelfth repeat another. Each measurement is a process of its own; rows per second are those of the steps
+alone, reading and writing are told beside. One and two processes have to make the same bytes.
 
     python benchmarks/cleaning.py [--rows 1000000] [--repeats 3]
 """

@@ -10,7 +10,7 @@ import numpy as np
 from supertune.contracts import Columns, IntArray
 from supertune.conversation_rows import apart
 from supertune.data.conversation_columns import conversations_in
-from supertune.data.near_duplicates import ALONE, near_duplicates
+from supertune.data.near_duplicates import ALONE, THRESHOLD, near_duplicates
 from supertune.data.table import Table
 from supertune.language import is_missing
 
@@ -34,7 +34,9 @@ class NearRows:
     compared: Mapping[str, int]
 
 
-def near_rows(splits: Mapping[str, Table], columns: Columns, *, most: int | None = None) -> NearRows:
+def near_rows(
+    splits: Mapping[str, Table], columns: Columns, *, most: int | None = None, threshold: float = THRESHOLD
+) -> NearRows:
     """Find the rows of all splits that say nearly the same.
 
     A row's text is all of its text columns. Both sides of a pair have to be near duplicates, each of the other row's
@@ -46,24 +48,26 @@ def near_rows(splits: Mapping[str, Table], columns: Columns, *, most: int | None
         columns: The text columns, and whether they are a pair.
         most: Characters to read at most, by an estimate. Of more than that rows are drawn, always the same: all of the
             held-out ones, as long as those are no more than half, and as many of the others as there is room for.
+        threshold: Least Jaccard similarity of near duplicates.
     """
     chosen = _chosen(splits, columns, most)
     tables = [
         table if len(chosen[split]) == len(table) else table.select(chosen[split], step="compare texts")
         for split, table in splits.items()
     ]
-    found = iter(np.split(_clusters(tables, columns), np.cumsum([len(table) for table in tables])[:-1]))
+    found = iter(np.split(_clusters(tables, columns, threshold), np.cumsum([len(table) for table in tables])[:-1]))
     of = {split: np.full(len(table), ALONE, np.int64) for split, table in splits.items()}
     for split, clusters in of.items():
         clusters[chosen[split]] = next(found)
     return NearRows(of, {split: len(rows) for split, rows in chosen.items()})
 
 
-def _clusters(tables: Sequence[Table], columns: Columns) -> IntArray:
+def _clusters(tables: Sequence[Table], columns: Columns, threshold: float) -> IntArray:
     """int64 (rows of all tables,): the cluster of each."""
     if not columns.pair:
-        return near_duplicates(_RowTexts(tables, columns, [columns.text])).cluster
-    sides = near_duplicates(_RowTexts(tables, columns, [(name,) for name in columns.text])).cluster
+        return near_duplicates(_RowTexts(tables, columns, [columns.text]), threshold=threshold).cluster
+    texts = _RowTexts(tables, columns, [(name,) for name in columns.text])
+    sides = near_duplicates(texts, threshold=threshold).cluster
     both = sides.reshape(len(columns.text), -1).T
     if columns.symmetric:
         both = np.sort(both, axis=1)

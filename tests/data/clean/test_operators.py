@@ -172,6 +172,8 @@ def test_html(text: str, cleaned: str) -> None:
         ("repeats", {}, "soooooo 哈哈哈哈哈哈 !!!!!! 1000000", "sooo 哈哈哈 !!! 1000000"),
         ("repeats", {}, "x\nx\nx\n\ny", "x\n\ny"),
         ("fill", {"value": "?"}, " \u3000", "?"),
+        ("pii", {}, "写信给 li.wei@mail.cn 或拨打13812345678", "写信给 [EMAIL] 或拨打[PHONE]"),
+        ("pii", {"kinds": ["email"]}, "li.wei@mail.cn 13812345678", "[EMAIL] 13812345678"),
     ],
 )
 def test_edits(name: str, options: dict[str, Any], text: str, cleaned: str) -> None:

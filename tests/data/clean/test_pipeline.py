@@ -214,6 +214,56 @@ def test_steps_that_there_are_not(name: str, options: dict[str, Any], told: str)
     assert told in error.value.message
 
 
+LONG = "the quick brown fox jumps over the lazy dog and runs away from the old grey wolf in the dark wood at night"
+
+
+def near(text: str, label: str = "a") -> dict[str, Any]:
+    return {"text": text, "label": label}
+
+
+def test_one_of_nearly_the_same_rows_stays() -> None:
+    rows = [near(LONG), near("something else"), near(LONG + "!"), near(LONG + " again")]
+    assert cleaned(rows, "near-duplicates").tables["all"].row_ids.tolist() == [0, 1]
+    longest = cleaned(rows, ("near-duplicates", {"keep": "longest"})).tables["all"]
+    assert longest.row_ids.tolist() == [1, 3]
+    strict = cleaned(rows, ("near-duplicates", {"threshold": 1.0}))
+    assert strict.tables["all"].row_ids.tolist() == [0, 1, 3]
+    assert strict.removed("all") == {2: ("near-duplicates", "nearly the same as another row")}
+
+
+@pytest.mark.parametrize(("disputed", "left"), [("keep", [0, 1, 2]), ("thin", [0, 2]), ("drop", [2])])
+def test_nearly_the_same_rows_of_different_labels(disputed: str, left: list[int]) -> None:
+    rows = [near(LONG, "a"), near(LONG + "!", "b"), near("else")]
+    assert cleaned(rows, ("near-duplicates", {"disputed": disputed})).tables["all"].row_ids.tolist() == left
+
+
+def test_rows_that_are_nearly_asked_about_go() -> None:
+    tables = {
+        "train": Table.from_rows([near(LONG), near("一二三四五六七八九十，上山打老虎，老虎没打到"), near("apart")]),
+        "test": Table.from_rows([near(LONG + "?", "b"), near("一二三四五六七八九十，上山打老虎，老虎没打着")]),
+    }
+    made = clean(tables, TEXT, steps("near-duplicates"))
+    assert {split: table.row_ids.tolist() for split, table in made.tables.items()} == {"train": [2], "test": [0, 1]}
+    assert set(made.removed("train").values()) == {("near-duplicates", "nearly the same as a row of test")}
+    assert len(clean(tables, TEXT, steps(("near-duplicates", {"across": False}))).tables["train"]) == 3
+
+
+def test_pseudonyms_need_a_key_and_are_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="SUPERTUNE_PSEUDONYM_KEY is not set"):
+        steps(("pii", {"action": "pseudonyms"}))
+    monkeypatch.setenv("MY_KEY", "k" * 32)
+    named = ("pii", {"action": "pseudonyms", "key_variable": "MY_KEY"})
+    rows = [near("write to li.wei@mail.cn"), near("or to LI.WEI@mail.cn or a.b@mail.cn")]
+    first, second = cleaned(rows, named).tables["all"].column("text")
+    (one,) = [word for word in first.split() if "@" in word]
+    same, other = [word for word in second.split() if "@" in word]
+    assert one == same != other
+    assert "mail.cn" not in first + second
+    assert "k" * 32 not in str(cleaned(rows, named).steps["all"][0].as_dict())
+    with pytest.raises(UserError, match="no kind 'e-mail'"):
+        steps(("pii", {"kinds": ["e-mail"]}))
+
+
 @pytest.mark.parametrize("answers", ["classes", "numbers", "sets", "texts", "ranking", "generated", "answers", "spans"])
 def test_there_are_steps_for_rows_of_every_kind(answers: str) -> None:
     columns = Columns(("text",), ("label",), answers=answers)

@@ -17,7 +17,9 @@ from supertune.data.clean.language_filter import LanguageFilter
 from supertune.data.clean.leakage import Leakage
 from supertune.data.clean.length import Length
 from supertune.data.clean.missing import Missing
+from supertune.data.clean.near_duplicates import NearDuplicates
 from supertune.data.clean.operator import Operator
+from supertune.data.clean.personal_data import PersonalData
 from supertune.data.clean.pipeline import clean
 from supertune.data.clean.repeats import Repeats
 from supertune.data.clean.results import Change, Cleaned, StepDone
@@ -51,7 +53,9 @@ OPERATORS: dict[str, type[Operator]] = {
         Length,
         Symbols,
         LanguageFilter,
+        PersonalData,
         ExactDuplicates,
+        NearDuplicates,
         Leakage,
     )
 }

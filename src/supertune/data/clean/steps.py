@@ -45,10 +45,14 @@ def built(operators: Mapping[str, type[Operator]], name: str, options: Mapping[s
         told = fields[option].description if option in fields else ""
         if first["type"] == "missing":
             what = f"{name} needs the option {option!r}"
+        elif first["type"] == "value_error":
+            what = f"{name}: {first['msg'].removeprefix('Value error, ')}"
         else:
             shown = json.dumps(first["input"], ensure_ascii=False, default=str)
             what = f"{name}.{option}: {shown} does not fit: {first['msg'][0].lower()}{first['msg'][1:]}"
-        raise UserError(what, where=where, fix=f"{option}: {told}") from error
+        raise UserError(
+            what, where=where, fix=f"{option}: {told}" if option else f"{name} has the options {', '.join(fields)}"
+        ) from error
 
 
 def _meant(name: str, known: list[str]) -> str:
