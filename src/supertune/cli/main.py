@@ -12,6 +12,7 @@ from supertune.cli import (
     chat,
     check,
     clean,
+    data,
     demo,
     index,
     inspect,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("clean")(clean.clean)
+app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)

@@ -6,6 +6,7 @@ from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contam
 from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, built, clean, default_steps
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
+from supertune.data.difference import Difference, difference
 from supertune.data.mixing import Ingredient, mixed
 from supertune.data.names import is_question
 from supertune.data.prepared import file_of, write_prepared
@@ -27,6 +28,7 @@ __all__ = [
     "CheckInput",
     "Cleaned",
     "Contaminated",
+    "Difference",
     "Ingredient",
     "OnBadRow",
     "Operator",
@@ -44,6 +46,7 @@ __all__ = [
     "contaminated_rows",
     "conversations_in",
     "default_steps",
+    "difference",
     "file_of",
     "infer_columns",
     "is_question",
