@@ -22,6 +22,7 @@ from supertune.cli import (
     resume,
     retrieve,
     runs,
+    split,
     train,
     zero_shot,
 )
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("clean")(clean.clean)
+app.command("split")(split.split)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("resume")(resume.resume)

@@ -14,8 +14,10 @@ from supertune.data.ranking_columns import ranked_rows
 from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
+from supertune.data.split_by_time import split_by_time
+from supertune.data.split_sizes import shares_of
 from supertune.data.table import BadRow, Step, Table
-from supertune.data.table_file import TABLE_FORMATS, TableFormat, check_format, write_table
+from supertune.data.table_file import TABLE_FORMATS, TableFormat, check_format, parse_format, write_table
 from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_folder
 
 __all__ = [
@@ -52,11 +54,14 @@ __all__ = [
     "is_question",
     "leaked_rows",
     "mixed",
+    "parse_format",
     "ranked_rows",
     "read",
     "read_splits",
     "run_checks",
     "set_aside_unlabelled",
+    "shares_of",
+    "split_by_time",
     "split_table",
     "texts_fingerprint",
     "tokens_folder",

@@ -38,7 +38,7 @@ def write_prepared(
     sources: Mapping[str, Table],
     cleaned: Cleaned,
     *,
-    recipe: str,
+    recipe: str | None,
     wanted: TableFormat,
     about: Mapping[str, Any],
 ) -> None:
@@ -48,7 +48,7 @@ def write_prepared(
         folder: Where to.
         sources: Split → the rows before.
         cleaned: The rows after, and what was done.
-        recipe: The preparation as YAML.
+        recipe: The preparation as YAML; None where there is none to do again.
         wanted: Format of the rows.
         about: What else is worth recording, e.g. versions.
 
@@ -70,8 +70,9 @@ def write_prepared(
             "steps": [step.as_dict() for step in cleaned.steps[split]],
             "lineage": [asdict(step) for step in table.lineage],
         }
-    write_jsonl(folder / REMOVED, _removed(sources, cleaned))
-    write_text(folder / RECIPE, recipe)
+    if recipe is not None:
+        write_jsonl(folder / REMOVED, _removed(sources, cleaned))
+        write_text(folder / RECIPE, recipe)
     write_json(folder / RECORD, {"format": FORMAT, **about, "splits": splits})
 
 

@@ -22,6 +22,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes a cell for a formula by (OWASP, CSV Injection)."""
 
 
+def parse_format(name: str) -> TableFormat:
+    """A format by its name.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    if name not in TABLE_FORMATS:
+        raise UserError(f"{name!r} is no format", where="--format", fix=f"use one of {', '.join(TABLE_FORMATS)}")
+    return name
+
+
 def check_format(table: Table, wanted: TableFormat) -> None:
     """Check that a format can hold a table, before any work is done.
 

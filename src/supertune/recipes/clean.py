@@ -12,7 +12,6 @@ from supertune.console import Console
 from supertune.contracts import Columns
 from supertune.data import (
     OPERATORS,
-    TABLE_FORMATS,
     Cleaned,
     Operator,
     Table,
@@ -21,13 +20,15 @@ from supertune.data import (
     check_format,
     default_steps,
     file_of,
+    parse_format,
     write_prepared,
 )
 from supertune.data import clean as clean_tables
 from supertune.errors import UserError
-from supertune.files import atomic_folder, explained, write_text
+from supertune.files import atomic_folder, write_text
 from supertune.language import around_difference, guess_language
 from supertune.recipes.clean_page import preparation_page
+from supertune.recipes.prepared_folder import refuse_existing_folder
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.runs import versions
 
@@ -82,8 +83,8 @@ def clean(
     Raises:
         UserError: The data cannot be read, a step is wrong, or ``out`` is there already.
     """
-    form = _format(wanted)
-    _refuse_existing(out)
+    form = parse_format(wanted)
+    refuse_existing_folder(out)
     # Steps that were named wrongly are told before a row is read.
     chosen = [built(OPERATORS, step.name, step.options, step.where) for step in preparation.steps or ()]
     console.heading("Data")
@@ -103,25 +104,6 @@ def clean(
         files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in cleaned.tables.items())
         console.say(f"  {out}: {files}, removed.jsonl, report.html")
     return Preparing(cleaned.tables, cleaned, out)
-
-
-def _format(name: str) -> TableFormat:
-    if name not in TABLE_FORMATS:
-        raise UserError(f"{name!r} is no format", where="--format", fix=f"use one of {', '.join(TABLE_FORMATS)}")
-    return name
-
-
-def _refuse_existing(out: Path | None) -> None:
-    if out is None:
-        return
-    with explained(out):
-        if out.is_dir() and not any(out.iterdir()):
-            return
-        if out.exists() or out.is_symlink():
-            raise UserError("exists already", where=str(out), fix="name a new folder with --out")
-    if out.suffix.lstrip(".") in (*TABLE_FORMATS, "json", "tsv", "txt", "xlsx"):
-        what = "is the name of a file; a folder is written, with the rows and what was done to them"
-        raise UserError(what, where=str(out), fix=f"--out {out.with_suffix('')}, and --format for what its files are")
 
 
 def _columns(config: Config, tables: Mapping[str, Table], console: Console) -> Columns:
