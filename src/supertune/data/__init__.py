@@ -5,6 +5,17 @@ from __future__ import annotations
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
+from supertune.data.label_errors import (
+    Applied,
+    Decision,
+    LabelErrors,
+    apply_review,
+    check_review_file,
+    judge_labels,
+    read_review,
+    worth_judging,
+    write_review,
+)
 from supertune.data.mixing import Ingredient, mixed
 from supertune.data.names import is_question
 from supertune.data.ranking_columns import ranked_rows
@@ -17,26 +28,33 @@ from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_fol
 __all__ = [
     "CHECKS",
     "READERS",
+    "Applied",
     "BadRow",
     "Check",
     "CheckInput",
     "Contaminated",
+    "Decision",
     "Ingredient",
+    "LabelErrors",
     "OnBadRow",
     "Progress",
     "ScoreCache",
     "Step",
     "Table",
     "TokenCache",
+    "apply_review",
+    "check_review_file",
     "complete_splits",
     "contaminated_rows",
     "conversations_in",
     "infer_columns",
     "is_question",
+    "judge_labels",
     "leaked_rows",
     "mixed",
     "ranked_rows",
     "read",
+    "read_review",
     "read_splits",
     "run_checks",
     "set_aside_unlabelled",
@@ -44,4 +62,6 @@ __all__ = [
     "texts_fingerprint",
     "tokens_folder",
     "well_formed",
+    "worth_judging",
+    "write_review",
 ]
