@@ -29,7 +29,7 @@ _MOST_ROWS = 20_000
 """Rows that the model is fitted to; more would change its few numbers by less than their own error."""
 _DEVIATION = 1.0
 """Standard deviation of B before anything is seen, in log-odds."""
-_PULL = 1e-3
+_PULL = 1e-5
 """Weight, per row, of the pull of the heads' weights towards equal ones; next to nothing where rows can tell."""
 _STARTS = (0.05, 0.3)
 """Noise rates to begin with: where the noise is one-sided, a start too low ends at none."""
@@ -51,7 +51,7 @@ class NoiseModel:
         flips: Float64 (classes, classes): the share of each class's rows (first index) that were given each label.
         weights: Float64 (heads,): how much each head counts.
         rate: The share of labels that are wrong.
-        low: Lower end of its 95 % interval; 0 where the labels are explained as well without any noise.
+        low: Lower end of its 95 % interval.
         high: Upper end.
     """
 

@@ -3,11 +3,12 @@
 How many are listed follows from the model of the noise alone. With p_i the probability that row i's label is wrong,
 a list of the k surest holds Σ p_i wrong ones of an expected total W, so its expected F1 is 2 Σ p_i / (k + W), and k is
 where that is highest (Lipton et al. 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"). The list is
-cut before less than half of it is expected to be wrong, and there is none where the labels are explained without noise.
+cut before less than half of it is expected to be wrong: where the labels are explained without noise it is empty.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -114,9 +115,8 @@ def find_suspects(
     best = others.argmax(axis=1)
     suggested = labels.copy()
     suggested[kept] = classes[best]
-    return listed(
-        kept, wrong, suggested, others.max(axis=1), (model.low * len(kept), model.high * len(kept)), len(labels)
-    )
+    ends = (model.low * len(kept), model.high * len(kept))
+    return listed(kept, wrong, suggested, others.max(axis=1), ends, len(labels))
 
 
 def listed(
@@ -134,7 +134,7 @@ def listed(
         wrong: (judged,) the probability that each label is wrong.
         suggested: (rows,) what it should rather be.
         share: (judged,) how probable that is.
-        ends: The interval of how many are wrong.
+        ends: The interval of how many are wrong by what is known of their rate.
         rows: How many there are, judged or not.
     """
     order = np.argsort(-wrong, kind="stable")
@@ -142,11 +142,15 @@ def listed(
     right = np.cumsum(wrong[order])
     cut = int(np.argmax(2 * right / (count + total))) + 1
     worth = np.flatnonzero(right[:cut] >= WORTH_A_LOOK * count[:cut])
-    cut = int(worth[-1]) + 1 if len(worth) and ends[0] > 0 else 0
+    cut = int(worth[-1]) + 1 if len(worth) else 0
     every, shares = np.full(rows, np.nan), np.full(rows, np.nan)
     every[kept], shares[kept] = wrong, share
     precision = float(right[cut - 1] / cut) if cut else float("nan")
-    return Suspects(kept[order[:cut]], every, suggested, shares, total, *ends, precision, len(kept))
+    # The rate is not known, and of these rows chance has made a few more or fewer wrong.
+    chance = 1.96**2 * float((wrong * (1 - wrong)).sum())
+    low = max(0.0, total - math.sqrt((total - ends[0]) ** 2 + chance))
+    high = min(float(len(wrong)), total + math.sqrt((ends[1] - total) ** 2 + chance))
+    return Suspects(kept[order[:cut]], every, suggested, shares, total, low, high, precision, len(kept))
 
 
 def unjudged(labels: NDArray[np.int64] | FloatArray) -> Suspects:

@@ -27,19 +27,19 @@ def term_view(texts: Sequence[Sequence[str]]) -> Any:
     Args:
         texts: The sides of each text: one, or two of a pair, whose terms are kept apart.
     """
+    from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     counter = CountVectorizer(analyzer=_terms, dtype=np.float64)
-    try:
-        counts = counter.fit_transform(texts)
-    except ValueError:
-        # No text has a term: signs alone.
-        from scipy.sparse import csr_matrix
-
+    if not any(True for sides in texts for _ in _marked(sides)):
+        # Signs alone.
         return csr_matrix((len(texts), 1))
+    counts = counter.fit_transform(texts)
     # What one text alone has tells nothing of another.
     shared = np.flatnonzero(np.asarray((counts > 0).sum(axis=0)).reshape(-1) >= 2)
-    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, shared] if len(shared) else counts[:, :1] * 0.0)
+    if not len(shared):
+        return csr_matrix((len(texts), 1))
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, shared])
 
 
 def _terms(sides: Sequence[str]) -> Iterator[str]:
