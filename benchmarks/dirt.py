@@ -30,7 +30,8 @@ def dirtied(clean: Sequence[Row], test: Sequence[Row], labels: Sequence[str], ch
     """Plant faults, by chance.
 
     5 % each of broken encoding, HTML, and width or script; 4 % each of exact and near copies added; 3 % of the test
-    rows added to the training rows; 10 % of labels flipped; personal data in 2 %. Texts have one of the first kinds at most; flips fall on any row that was there from the beginning.
+    rows added to the training rows; 10 % of labels flipped; personal data in 2 %. Texts have one of the
+    first kinds at most; flips fall on any row that was there from the beginning.
     """
     chance = random.Random(seed)
     rows = [dict(row) for row in clean]

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dirt import Dirty, Row, dirtied
 
 import supertune
+from dirt import Dirty, Row, dirtied
 
 SETS = {"sst2": ("minilm", False), "waimai": ("e5-multilingual", True)}
 TESTED = 1000

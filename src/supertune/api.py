@@ -168,8 +168,21 @@ def check(
     task: str | None = None,
     model: str | None = None,
     settings: Mapping[str, object] | None = None,
+    label_errors: bool | None = None,
+    review: str | Path | None = None,
 ) -> GateReport:
     """Look for what would make training or its scores wrong; ``supertune check``.
+
+    Args:
+        data: File, folder or rows.
+        text: Text columns; None: found by name.
+        label: Label columns; None: found by name.
+        pair: Whether two text columns are compared.
+        task: What is to be learned.
+        model: Whose tokenizer tells what would be cut.
+        settings: Any configuration keys.
+        label_errors: Ask an encoder which labels are probably wrong; None: where that takes little time.
+        review: File (.csv, .jsonl) for these labels, each with a place for a decision; asks for them.
 
     Raises:
         UserError: The data cannot be read, or its columns cannot be told.
@@ -178,7 +191,13 @@ def check(
 
     config, rows = _configured(data, text, label, model)
     config = _named(config, task, pair).with_values(dict(settings or {}))
-    return run_check(config, rows, console=Console(quiet=True))
+    return run_check(
+        config,
+        rows,
+        label_errors=label_errors,
+        review=None if review is None else Path(review),
+        console=Console(quiet=True),
+    )
 
 
 def clean(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,17 @@ def check(
     fail_on: Annotated[
         str, typer.Option("--fail-on", metavar="info|warning|error", help="Exit 3 at or above this severity.")
     ] = "warning",
+    label_errors: Annotated[
+        bool | None,
+        typer.Option(
+            "--label-errors/--no-label-errors",
+            help="Ask an encoder which labels are probably wrong; default: up to 100,000 tokens.",
+        ),
+    ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option("--review", help="File (.csv, .jsonl) for these labels, each with a place for your decision."),
+    ] = None,
     settings: options.Settings = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -50,7 +62,7 @@ def check(
         )
         | parse_assignments(settings or [])
     )
-    report = run_check(config, console=Console(quiet=quiet))
+    report = run_check(config, label_errors=label_errors, review=review, console=Console(quiet=quiet))
     if json:
         print_json(report.as_dict())
     if reaches(report.findings, severity):

@@ -45,6 +45,7 @@ from supertune.contracts.work import (
     Predictor,
     Stop,
     Task,
+    TextVectors,
     label_names,
 )
 
@@ -94,6 +95,7 @@ __all__ = [
     "Stop",
     "Strategy",
     "Task",
+    "TextVectors",
     "label_names",
     "model_inputs",
     "worst",

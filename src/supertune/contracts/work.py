@@ -31,6 +31,14 @@ class Predictor(Protocol):
         ...
 
 
+class TextVectors(Protocol):
+    """Makes vectors of texts; how, only the recipe knows that hands it over."""
+
+    def __call__(self, texts: Sequence[str], progress: Callable[[int], None]) -> NDArray[np.float32]:
+        """Float32 (texts, width); ``progress`` is told the number of texts done so far."""
+        ...
+
+
 @dataclass(frozen=True)
 class Head:
     """What a task puts on top of a pre-trained body.

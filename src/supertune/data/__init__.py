@@ -7,6 +7,17 @@ from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, built, 
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
 from supertune.data.difference import Difference, difference
+from supertune.data.label_errors import (
+    Applied,
+    Decision,
+    LabelErrors,
+    apply_review,
+    check_review_file,
+    judge_labels,
+    read_review,
+    worth_judging,
+    write_review,
+)
 from supertune.data.mixing import Ingredient, mixed
 from supertune.data.names import is_question
 from supertune.data.prepared import file_of, write_prepared
@@ -25,13 +36,16 @@ __all__ = [
     "OPERATORS",
     "READERS",
     "TABLE_FORMATS",
+    "Applied",
     "BadRow",
     "Check",
     "CheckInput",
     "Cleaned",
     "Contaminated",
+    "Decision",
     "Difference",
     "Ingredient",
+    "LabelErrors",
     "OnBadRow",
     "Operator",
     "Progress",
@@ -41,8 +55,10 @@ __all__ = [
     "Table",
     "TableFormat",
     "TokenCache",
+    "apply_review",
     "built",
     "check_format",
+    "check_review_file",
     "clean",
     "complete_splits",
     "contaminated_rows",
@@ -52,11 +68,13 @@ __all__ = [
     "file_of",
     "infer_columns",
     "is_question",
+    "judge_labels",
     "leaked_rows",
     "mixed",
     "parse_format",
     "ranked_rows",
     "read",
+    "read_review",
     "read_splits",
     "run_checks",
     "set_aside_unlabelled",
@@ -66,6 +84,8 @@ __all__ = [
     "texts_fingerprint",
     "tokens_folder",
     "well_formed",
+    "worth_judging",
     "write_prepared",
+    "write_review",
     "write_table",
 ]

@@ -2,7 +2,8 @@
 
 A file ``scores/<key>.f32`` holds the SHA-256 of what follows, then one 32-bit number per pair, the least byte first.
 The key covers the pairs, the teacher and how it reads them, so that the same pairs find their scores again whatever run
-asks. No text can be read off them. Deleting the folder, or any file in it, is safe at any time.
+asks. No text can be read off scores. Vectors of texts are kept in the same way, in a folder of their own; who has them
+can tell much of what the texts say. Deleting the folder, or any file in it, is safe at any time.
 """
 
 from __future__ import annotations
@@ -31,25 +32,38 @@ class ScoreCache:
 
     Args:
         warn: Told, in a sentence, that a file was damaged, and once that nothing can be kept.
+        kind: What the numbers are; the name of their folder.
+        most: Bytes that the files of this kind may have together.
+        now: What is done where nothing can be read, for messages.
+        later: What the next run does where nothing can be written.
     """
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        warn: Callable[[str], None],
+        *,
+        kind: str = "scores",
+        most: int | None = None,
+        now: str = "the teacher is asked again",
+        later: str = "the next run asks the teacher again",
+    ) -> None:
         self._warn = warn
         self._writable = True
+        self._kind, self._most, self._now, self._later = kind, most, now, later
 
     def find(self, key: str, count: int) -> NDArray[np.float32] | None:
         """Float32 (count,): what is kept under this key; None if there is nothing, or something damaged."""
-        path = _path(key)
+        path = self._path(key)
         try:
             content = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            self._warn(f"{path} cannot be used ({os.strerror(error.errno or 0).lower()}): the teacher is asked again")
+            self._warn(f"{path} cannot be used ({os.strerror(error.errno or 0).lower()}): {self._now}")
             return None
         digest, values = content[:_DIGEST], content[_DIGEST:]
         if len(values) != count * _KIND.itemsize or hashlib.sha256(values).digest() != digest:
-            self._warn(f"{path} cannot be used (it is damaged): the teacher is asked again")
+            self._warn(f"{path} cannot be used (it is damaged): {self._now}")
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
@@ -59,34 +73,29 @@ class ScoreCache:
         """Write the scores of this key; nothing where that is not possible, now or at an earlier call."""
         if not self._writable:
             return
-        path, values = _path(key), scores.astype(_KIND).tobytes()
+        path, values = self._path(key), scores.astype(_KIND).tobytes()
         try:
             with atomic_file(path, binary=True) as stream:
                 stream.write(hashlib.sha256(values).digest() + values)
         except (OSError, UserError) as error:
             self._writable = False
             reason = error.what if isinstance(error, UserError) else str(error)
-            self._warn(f"scores cannot be kept in {path.parent} ({reason}): the next run asks the teacher again")
+            self._warn(f"{self._kind} cannot be kept in {path.parent} ({reason}): {self._later}")
 
     def tidy(self) -> None:
         """Remove the files used longest ago until the rest fit."""
         entries = []
         with contextlib.suppress(OSError):
-            for file in _folder().glob("*.f32"):
+            for file in (cache_folder() / self._kind).glob("*.f32"):
                 with contextlib.suppress(OSError):  # another process may have removed it
                     status = file.stat()
                     entries.append((status.st_mtime_ns, status.st_size, file))
         used = sum(size for _, size, _ in entries)
         for _, size, file in sorted(entries):
-            if used > SCORE_CACHE_BYTES:
+            if used > (SCORE_CACHE_BYTES if self._most is None else self._most):
                 with contextlib.suppress(OSError):
                     file.unlink()
                     used -= size
 
-
-def _folder() -> Path:
-    return cache_folder() / "scores"
-
-
-def _path(key: str) -> Path:
-    return _folder() / f"{key}.f32"
+    def _path(self, key: str) -> Path:
+        return cache_folder() / self._kind / f"{key}.f32"

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from supertune.config import Config
 from supertune.console import Console, show_findings
 from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
-from supertune.data import CHECKS, CheckInput, Table, run_checks, set_aside_unlabelled
+from supertune.data import (
+    CHECKS,
+    CheckInput,
+    Table,
+    check_review_file,
+    run_checks,
+    set_aside_unlabelled,
+    write_review,
+)
 from supertune.errors import UserError
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
+from supertune.recipes.label_errors import find_label_errors
 from supertune.recipes.rows import find_columns, read_given, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.template import for_model
@@ -111,12 +121,29 @@ def gate(
     return report, stopping
 
 
-def check(config: Config, data: object = None, *, console: Console) -> GateReport:
+def check(
+    config: Config,
+    data: object = None,
+    *,
+    label_errors: bool | None = None,
+    review: Path | None = None,
+    console: Console,
+) -> GateReport:
     """Read the data and run every check; the model's tokenizer tells what would be cut.
 
+    Args:
+        config: Data, task and model.
+        data: Rows that are in memory already; otherwise ``config.data.source`` is read.
+        label_errors: Look for labels that are probably wrong; None: where that takes little time.
+        review: File for the list of those, for a person to decide about; asks for them.
+        console: Where to show progress.
+
     Raises:
-        UserError: The data cannot be read, or the model cannot be found.
+        UserError: The data cannot be read, the model cannot be found, or what is asked for is not possible.
     """
+    if review is not None:
+        check_review_file(review)
+        label_errors = True
     console.heading("Data")
     tables = read_given(config, data, console)
     columns = find_columns(config, tables, console)
@@ -148,6 +175,16 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
             split: np.concatenate([np.zeros(0, np.int64), *task.token_lengths(table, tokenizer, max_length)])
             for split, table in labelled.items()
         }
+    found = find_label_errors(
+        labelled,
+        columns,
+        language=language,
+        tokens=int(sum(np.minimum(each, max_length).sum() for each in lengths.values())),
+        wanted=label_errors,
+        console=console,
+    )
+    if review is not None and found is not None:
+        write_review(review, found, labelled)
     console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
     report, _ = gate(
         CheckInput(
@@ -157,6 +194,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
             lengths,
             max_length,
             source.max_positions,
+            found,
         ),
         allowed=(),
         console=console,
@@ -164,4 +202,6 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
     )
     for finding in report.findings:
         console.say(f"  {finding.check}: {finding.fix}")
+    if review is not None and found is not None:
+        console.say(f"  {len(found.suspects):,} labels to decide about: {review}")
     return report

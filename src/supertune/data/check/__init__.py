@@ -19,6 +19,7 @@ from supertune.data.check.exact_duplicates import check_exact_duplicates, surplu
 from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
+from supertune.data.check.label_errors import check_label_errors
 from supertune.data.check.leakage import check_leakage, leaked_rows
 from supertune.data.check.long_rows import check_long_rows
 from supertune.data.check.near_duplicates import check_near_duplicates
@@ -49,6 +50,7 @@ CHECKS: dict[str, Check] = {
     "exact-duplicates": check_exact_duplicates,
     "near-duplicates": check_near_duplicates,
     "label-conflicts": check_label_conflicts,
+    "label-errors": check_label_errors,
     "leakage": check_leakage,
     "contamination": check_contamination,
     "imbalance": check_imbalance,

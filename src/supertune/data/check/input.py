@@ -12,6 +12,7 @@ from supertune.data.check.labels import LabelCodes
 from supertune.data.check.members import LabelMembers, label_members
 from supertune.data.check.texts import TextGroups, group_texts
 from supertune.data.check.turns import Turns, turns_of
+from supertune.data.label_errors.found import LabelErrors
 from supertune.data.near_rows import MOST_CHARACTERS, NearRows, near_rows
 from supertune.data.table import Table
 
@@ -27,6 +28,7 @@ class CheckInput:
         token_lengths: Split → (rows,) number of tokens of each row before truncation.
         max_length: Tokens after which a row is cut.
         model_limit: The most tokens that the model can take.
+        label_errors: What a model finds of labels that are probably wrong; None where none was asked.
     """
 
     splits: Mapping[str, Table]
@@ -35,6 +37,7 @@ class CheckInput:
     token_lengths: Mapping[str, IntArray] | None = None
     max_length: int | None = None
     model_limit: int | None = None
+    label_errors: LabelErrors | None = None
 
     @property
     def training_split(self) -> str:
