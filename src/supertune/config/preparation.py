@@ -10,7 +10,7 @@ steps:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,18 @@ def load_preparation(path: Path) -> Preparation:
     if not isinstance(document["steps"], list) or not isinstance(items, yaml.SequenceNode):
         raise UserError("steps is not a list", where=f"{path}:{lines['steps']}", fix=_EXAMPLE)
     steps = tuple(
-        _step(item, f"{path}:{place.start_mark.line + 1}")
+        _beside(_step(item, f"{path}:{place.start_mark.line + 1}"), path.parent)
         for item, place in zip(document["steps"], items.value, strict=True)
     )
     return Preparation(config, steps)
+
+
+def _beside(step: WrittenStep, folder: Path) -> WrittenStep:
+    """The step with a file that it names found from the folder of the preparation."""
+    file = step.options.get("file")
+    if not isinstance(file, str) or Path(file).is_absolute():
+        return step
+    return replace(step, options={**step.options, "file": str(folder / file)})
 
 
 def parse_steps(steps: Sequence[str]) -> tuple[WrittenStep, ...]:

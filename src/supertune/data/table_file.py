@@ -11,15 +11,13 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 
 from supertune.data.arrays import kind_of_type
+from supertune.data.formulas import without_formula
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.files import atomic_file
 
 TableFormat = Literal["jsonl", "parquet", "csv"]
 TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes a cell for a formula by (OWASP, CSV Injection)."""
 
 
 def parse_format(name: str) -> TableFormat:
@@ -83,7 +81,7 @@ def _write_csv(table: Table, path: Path) -> None:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return without_formula(value) if isinstance(value, str) else value
 
 
 _WRITERS: dict[TableFormat, Callable[[Table, Path], None]] = {

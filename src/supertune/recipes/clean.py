@@ -13,6 +13,7 @@ from supertune.contracts import Columns
 from supertune.data import (
     OPERATORS,
     Cleaned,
+    LabelErrors,
     Operator,
     Table,
     TableFormat,
@@ -28,6 +29,7 @@ from supertune.errors import UserError
 from supertune.files import atomic_folder, write_text
 from supertune.language import around_difference, guess_language
 from supertune.recipes.clean_page import preparation_page
+from supertune.recipes.label_errors import find_label_errors
 from supertune.recipes.prepared_folder import refuse_existing_folder
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.runs import versions
@@ -96,7 +98,7 @@ def clean(
     operators = _default(columns, tables, console) if preparation.steps is None else chosen
     console.heading("Steps")
     with console.progress("cleaning", 1.0) as bar:
-        cleaned = clean_tables(tables, columns, operators, workers=workers, progress=bar)
+        cleaned = clean_tables(tables, columns, operators, judge=_Judge(console), workers=workers, progress=bar)
     _show(cleaned, console)
     if out is not None:
         steps = [(operator.name, operator.options) for operator in operators]
@@ -123,6 +125,18 @@ def _default(columns: Columns, tables: Mapping[str, Table], console: Console) ->
     steps = default_steps(columns, several_splits=len(tables) > 1)
     console.say(f"  steps that suit these rows: {', '.join(name for name, _ in steps)} (others with --step)")
     return [built(OPERATORS, name, options, "default steps") for name, options in steps]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Asks the embedded encoder for the texts' language which labels are probably wrong."""
+
+    console: Console
+
+    def __call__(self, tables: Mapping[str, Table], columns: Columns) -> LabelErrors | None:
+        texts = sample_texts(next(iter(tables.values())), columns, _FOR_LANGUAGE)
+        language = guess_language(texts).language
+        return find_label_errors(tables, columns, language=language, tokens=0, wanted=True, console=self.console)
 
 
 def _show(cleaned: Cleaned, console: Console) -> None:

@@ -13,7 +13,11 @@ from supertune.data.clean import OPERATORS
 from supertune.data.clean.operator import Batch, Filter, Operator, Roles, Selection, TextEdit
 from supertune.errors import UserError
 
-REQUIRED: dict[str, dict[str, Any]] = {"fill": {"value": "–"}, "language": {"keep": ["en"]}}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "fill": {"value": "–"},
+    "language": {"keep": ["en"]},
+    "review": {"file": "/nowhere/list.csv"},
+}
 
 
 def operator(name: str, **options: Any) -> Any:

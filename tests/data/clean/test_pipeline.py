@@ -17,6 +17,7 @@ from supertune.contracts.layout import Layout
 from supertune.data import Table, read
 from supertune.data.clean import OPERATORS, Cleaned, built, clean, default_steps, pipeline
 from supertune.data.clean.results import SAMPLES
+from supertune.data.label_errors import LabelErrors, Suspect, write_review
 from supertune.errors import UserError
 
 TEXT = Columns(("text",), ("label",))
@@ -262,6 +263,60 @@ def test_pseudonyms_need_a_key_and_are_the_same_everywhere(monkeypatch: pytest.M
     assert "k" * 32 not in str(cleaned(rows, named).steps["all"][0].as_dict())
     with pytest.raises(UserError, match="no kind 'e-mail'"):
         steps(("pii", {"kinds": ["e-mail"]}))
+
+
+def test_rows_that_are_probably_mislabelled_go_where_they_are_learned_from() -> None:
+    tables = {name: Table.from_rows([near(f"{name} {n}") for n in range(4)]) for name in ("train", "test")}
+    asked = []
+
+    def judge(given: Any, columns: Columns) -> LabelErrors:
+        asked.append({split: len(table) for split, table in given.items()})
+        suspects = [
+            Suspect(split, row, "", "label", "a", "b", chance)
+            for split, row, chance in (("train", 2, 0.9), ("test", 1, 0.99), ("train", 3, 0.6))
+        ]
+        return LabelErrors(tuple(suspects), (), 8, 0)
+
+    # Row ids stay what they are in the file, whatever went before.
+    named = steps(("length", {"least": 3}), "label-errors")
+    tables["train"] = Table.from_rows([near("short"), *[near(f"a train row {n}") for n in range(1, 4)]])
+    tables["test"] = Table.from_rows([near(f"a test row {n}") for n in range(4)])
+    made = clean(tables, TEXT, named, judge=judge)
+    assert asked == [{"train": 3, "test": 4}]
+    assert {split: table.row_ids.tolist() for split, table in made.tables.items()} == {
+        "train": [1],
+        "test": [0, 1, 2, 3],
+    }
+    assert made.removed("train")[2] == ("label-errors", "its label is probably wrong")
+    surer = clean(tables, TEXT, steps(("label-errors", {"least": 0.8})), judge=judge)
+    assert surer.tables["train"].row_ids.tolist() == [0, 1, 3]
+    with pytest.raises(UserError, match="cannot be told apart"):
+        clean(tables, TEXT, steps("label-errors"), judge=lambda *_: None)
+
+
+def test_what_a_person_decided_is_done(tmp_path: Path) -> None:
+    rows = [near(f"text {n}", "ab"[n % 2]) for n in range(6)]
+    table = Table.from_rows(rows)
+    suspects = [Suspect("all", n, f"text {n}", "label", "ab"[n % 2], "c", 0.9) for n in (1, 3, 4)]
+    file = tmp_path / "list.csv"
+    write_review(file, LabelErrors(tuple(suspects), (), 6, 0), {"all": table})
+    head, *lines = file.read_text(encoding="utf-8-sig").splitlines()
+    place = head.split(",").index("decision")
+    decided = []
+    for line, decision in zip(lines, ("change to a", "drop", ""), strict=True):
+        cells = line.split(",")
+        cells[place] = decision
+        decided.append(",".join(cells))
+    file.write_text("\n".join([head, *decided]) + "\n", encoding="utf-8")
+    made = cleaned(rows, ("review", {"file": str(file)}), "whitespace")
+    assert made.tables["all"].column("label") == ["a", "a", "a", "a", "b"]
+    assert made.removed("all") == {3: ("review", "a person decided so")}
+    (change,) = made.steps["all"][0].tally.samples
+    assert (change.row, change.before, change.after) == (1, "b", "a")
+    with pytest.raises(UserError, match="has changed since"):
+        cleaned(rows, ("labels", {"map": {"b": "x"}}), ("review", {"file": str(file)}))
+    with pytest.raises(UserError, match="no such file"):
+        cleaned(rows, ("review", {"file": str(tmp_path / "nothing.csv")}))
 
 
 @pytest.mark.parametrize("answers", ["classes", "numbers", "sets", "texts", "ranking", "generated", "answers", "spans"])

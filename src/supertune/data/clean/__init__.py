@@ -12,6 +12,7 @@ from supertune.data.clean.encoding import Encoding
 from supertune.data.clean.exact_duplicates import ExactDuplicates
 from supertune.data.clean.fill import Fill
 from supertune.data.clean.html import Html
+from supertune.data.clean.label_errors import ProbablyMislabelled
 from supertune.data.clean.labels import Labels
 from supertune.data.clean.language_filter import LanguageFilter
 from supertune.data.clean.leakage import Leakage
@@ -20,9 +21,10 @@ from supertune.data.clean.missing import Missing
 from supertune.data.clean.near_duplicates import NearDuplicates
 from supertune.data.clean.operator import Operator
 from supertune.data.clean.personal_data import PersonalData
-from supertune.data.clean.pipeline import clean
+from supertune.data.clean.pipeline import Judge, clean
 from supertune.data.clean.repeats import Repeats
 from supertune.data.clean.results import Change, Cleaned, StepDone
+from supertune.data.clean.review import Review
 from supertune.data.clean.script import Script
 from supertune.data.clean.steps import built, default_steps
 from supertune.data.clean.symbols import Symbols
@@ -31,11 +33,12 @@ from supertune.data.clean.urls import Urls
 from supertune.data.clean.whitespace import Whitespace
 from supertune.data.clean.width import Width
 
-__all__ = ["OPERATORS", "Change", "Cleaned", "Operator", "StepDone", "built", "clean", "default_steps"]
+__all__ = ["OPERATORS", "Change", "Cleaned", "Judge", "Operator", "StepDone", "built", "clean", "default_steps"]
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.name: operator
     for operator in (
+        Review,
         Encoding,
         Html,
         ControlCharacters,
@@ -57,5 +60,6 @@ OPERATORS: dict[str, type[Operator]] = {
         ExactDuplicates,
         NearDuplicates,
         Leakage,
+        ProbablyMislabelled,
     )
 }

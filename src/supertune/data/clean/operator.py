@@ -1,4 +1,4 @@
-"""What a step of a preparation is: it edits texts, edits answers, leaves rows out, or chooses among all rows.
+"""What a step of a preparation is: it edits texts or answers, leaves rows out, or chooses among all rows.
 
 An operator is one class in a file of its own, with its options as fields, and a line in `OPERATORS`.
 """
@@ -15,6 +15,7 @@ from pydantic import Field
 from supertune.config.section import Section
 from supertune.contracts import Columns
 from supertune.data.clean.leaves import edited, texts_in
+from supertune.data.label_errors import Applied, LabelErrors
 from supertune.data.table import Table
 from supertune.language import is_blank
 
@@ -134,6 +135,26 @@ class TextFilter(Filter):
     def reasons(self, batch: Batch) -> list[str | None]:
         """See `Filter`."""
         return [self.reason(text) for text in batch.texts]
+
+
+class Judgement(Operator):
+    """Leaves rows out whose label is probably wrong, as an encoder that was asked says."""
+
+    def left_out(self, tables: Mapping[str, Table], found: LabelErrors) -> Mapping[str, Mapping[int, str]]:
+        """Split → position in its table → why the row is left out."""
+        raise NotImplementedError
+
+
+class Decided(Operator):
+    """Does what a person has decided about single rows."""
+
+    def done(self, table: Table, split: str) -> tuple[Table, Applied]:
+        """The table as it was decided, and what was done.
+
+        Raises:
+            UserError: A decision is about a row that is not there, or is another one by now.
+        """
+        raise NotImplementedError
 
 
 class Selection(Operator):

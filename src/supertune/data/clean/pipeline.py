@@ -14,11 +14,12 @@ from dataclasses import replace
 import numpy as np
 
 from supertune.contracts import Columns
-from supertune.data.clean.operator import Operator, Selection
+from supertune.data.clean.operator import Decided, Judgement, Operator, Selection
 from supertune.data.clean.parallel import in_order
-from supertune.data.clean.results import Cleaned, StepDone, Tally
+from supertune.data.clean.results import Change, Cleaned, StepDone, Tally
 from supertune.data.clean.roles import checked_roles
-from supertune.data.clean.row_steps import Piece, RowSteps
+from supertune.data.clean.row_steps import Piece, RowSteps, shown
+from supertune.data.label_errors import LabelErrors
 from supertune.data.sources.building import TableBuilder
 from supertune.data.sources.spill import key_of
 from supertune.data.table import Step, Table
@@ -30,7 +31,11 @@ WORTH_A_PROCESS = 50_000
 
 Progress = Callable[[float], None]
 """Told the part of the work that is done, 0 to 1."""
+Judge = Callable[[Mapping[str, Table], Columns], LabelErrors | None]
+"""Which labels of which rows are probably wrong; it has an encoder, which this room knows nothing of."""
 _Done = dict[str, list[StepDone]]
+_WHOLE = (Selection, Judgement, Decided)
+"""Steps that need all rows at once."""
 
 
 def clean(
@@ -38,6 +43,7 @@ def clean(
     columns: Columns,
     operators: Sequence[Operator],
     *,
+    judge: Judge | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Cleaned:
@@ -47,6 +53,7 @@ def clean(
         tables: By split.
         columns: Which columns are texts and answers.
         operators: The steps.
+        judge: Says which labels are probably wrong, for steps that ask.
         workers: Most processes for the steps that look at single rows; the result does not depend on it.
         progress: Told how far it is.
 
@@ -58,16 +65,20 @@ def clean(
     current = dict(tables)
     bar = _Bar(progress, len(operators) * sum(map(len, tables.values())))
     pairs = zip(operators, roles, strict=True)
-    for choosing, group in itertools.groupby(pairs, key=lambda pair: isinstance(pair[0], Selection)):
+    for whole, group in itertools.groupby(pairs, key=lambda pair: isinstance(pair[0], _WHOLE)):
         steps = tuple(group)
-        if not choosing:
+        if not whole:
             for split, table in current.items():
                 current[split] = _stream(table, RowSteps(steps), workers, done[split], bar)
             continue
         for operator, _ in steps:
-            assert isinstance(operator, Selection)
             bar.add(sum(map(len, current.values())))
-            current = _select(current, columns, operator, done)
+            if isinstance(operator, Decided):
+                current = _decide(current, operator, done)
+            elif isinstance(operator, Judgement):
+                current = _select(current, operator, operator.left_out(current, _judged(current, columns, judge)), done)
+            elif isinstance(operator, Selection):
+                current = _select(current, operator, operator.left_out(current, columns), done)
     bar.finish()
     return Cleaned(current, {split: tuple(steps) for split, steps in done.items()})
 
@@ -122,11 +133,40 @@ def _lineage(step: StepDone) -> Step:
     return Step(f"clean:{step.name}", dict(step.options), rows, rows - len(step.tally.removed))
 
 
+def _judged(tables: Mapping[str, Table], columns: Columns, judge: Judge | None) -> LabelErrors:
+    """What the judge says.
+
+    Raises:
+        UserError: These labels cannot be judged.
+    """
+    found = None if judge is None else judge(tables, columns)
+    if found is None:
+        what = "wrong labels cannot be told apart here"
+        raise UserError(what, where="step label-errors", fix="leave the step out")
+    return found
+
+
+def _decide(tables: Mapping[str, Table], operator: Decided, done: Mapping[str, list[StepDone]]) -> dict[str, Table]:
+    """Do what a person has decided."""
+    made: dict[str, Table] = {}
+    for split, table in tables.items():
+        made[split], applied = operator.done(table, split)
+        changes = [Change(row, column, shown(before), shown(after)) for row, column, before, after in applied.changed]
+        tally = Tally(len(table), len({change.row for change in changes}))
+        tally.removed = dict.fromkeys(applied.dropped, "a person decided so")
+        tally.add(Tally(samples=changes))
+        done[split].append(StepDone(operator.name, operator.options, tally))
+        _refuse_nothing(len(made[split]), table, done[split])
+    return made
+
+
 def _select(
-    tables: Mapping[str, Table], columns: Columns, operator: Selection, done: Mapping[str, list[StepDone]]
+    tables: Mapping[str, Table],
+    operator: Operator,
+    left_out: Mapping[str, Mapping[int, str]],
+    done: Mapping[str, list[StepDone]],
 ) -> dict[str, Table]:
-    """Do a step that compares rows."""
-    left_out = operator.left_out(tables, columns)
+    """Leave out what a step that compares rows has chosen."""
     kept: dict[str, Table] = {}
     for split, table in tables.items():
         out = left_out.get(split, {})

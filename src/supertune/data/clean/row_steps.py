@@ -108,10 +108,11 @@ def _change(row: int, column: str, before: Any, after: Any) -> Change:
     if isinstance(before, list | dict) and isinstance(after, list | dict):
         pairs = zip(texts_in(before), texts_in(after), strict=False)
         before, after = next(((old, new) for old, new in pairs if old != new), (before, after))
-    return Change(row, column, _shown(before), _shown(after))
+    return Change(row, column, shown(before), shown(after))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as text: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
