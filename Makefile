@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test test-slow lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft bench-rendering bench-writing
+.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft bench-rendering bench-writing bench-near
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -81,6 +81,11 @@ bench-summaries: $(VENV)/installed-dev
 
 bench-tagging: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/tagging.py
+
+# datasketch is here to be compared with, and nothing needs it.
+bench-near: $(VENV)/installed-dev
+	$(INSTALL) datasketch==2.0.0 rensa==0.5.0
+	$(BIN)/python benchmarks/near_duplicates.py --peers datasketch rensa
 
 # Hours; goes on where it was.
 bench-writing: $(VENV)/installed-dev

@@ -1,12 +1,15 @@
 """What the gate says of near duplicates, and that splits keep them together."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supertune.contracts import Columns, Layout
-from supertune.data import CheckInput, Table, infer_columns, run_checks, split_table
+from supertune.data import CheckInput, Table, infer_columns, read, run_checks, split_table
 from supertune.data.near_duplicates import ALONE
 from supertune.data.near_rows import near_rows
 from supertune.data.split import complete_splits
@@ -201,3 +204,16 @@ def test_equal_and_nearly_equal_rows_are_one_group():
     for seed in range(8):
         parts = split_table(table(*rows), COLUMNS, seed=seed)
         assert sorted(len(set(part.row_ids.tolist()) & {80, 81, 82, 83}) for part in parts.values()) == [0, 0, 4]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_pairs_planted_in_the_example_are_found_and_no_others(language):
+    folder = Path(__file__).parents[2] / "examples" / "support-tickets"
+    tickets = read(folder / f"tickets-{language}.csv")
+    traps = json.loads((folder / f"traps-{language}.json").read_text("utf-8"))
+    row_of = {ticket: row for row, ticket in enumerate(tickets.column("ticket"))}
+    planted = {tuple(sorted(row_of[ticket] for ticket in pair)) for pair in traps["near_duplicates"]}
+    [finding] = found(all=tickets, columns=infer_columns(tickets))
+    assert finding.rows == tuple(sorted(max(pair) for pair in planted))
+    near = near_rows({"all": tickets}, infer_columns(tickets)).of["all"]
+    assert all(near[one] == near[other] != ALONE for one, other in planted)

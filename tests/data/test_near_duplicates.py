@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supertune.data.near_duplicates import ALONE, jaccard, meetings, near_duplicates, shingles, stored
-from supertune.data.near_duplicates.shingles import ShingleHashes
+from supertune.data.near_duplicates.shingling import ShingleHashes
 from supertune.data.near_duplicates.sketch import RECALL, Banding, sketches_of
 from supertune.errors import UserError
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from supertune.data.near_duplicates import jaccard, shingles
-from supertune.data.near_duplicates.shingles import shingle_hashes
+from supertune.data.near_duplicates.shingling import shingle_hashes
 from supertune.language import compared_units, fold, fold_case_and_width
 
 steady = settings(deadline=None, derandomize=True)

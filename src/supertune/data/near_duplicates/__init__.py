@@ -5,7 +5,7 @@ from __future__ import annotations
 from supertune.data.near_duplicates.clusters import ALONE, NearDuplicates
 from supertune.data.near_duplicates.find import THRESHOLD, Texts, near_duplicates
 from supertune.data.near_duplicates.keep import Keep, disputed_clusters, surplus_rows
-from supertune.data.near_duplicates.shingles import NGRAM, jaccard, shingles
+from supertune.data.near_duplicates.shingling import NGRAM, jaccard, shingles
 
 __all__ = [
     "ALONE",

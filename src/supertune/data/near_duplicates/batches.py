@@ -6,6 +6,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 Batch = list[str]
 Result = TypeVar("Result")
 _TEXTS, _CHARACTERS = 1 << 14, 1 << 21
+_PIECE = 64
 _AHEAD = 2
 
 
@@ -21,10 +23,11 @@ def batches(texts: Iterable[str]) -> Iterator[Batch]:
     """The texts in order, in batches of at most 16,384 and about two million characters."""
     batch: Batch = []
     characters = 0
-    for text in texts:
-        batch.append(text)
-        characters += len(text)
-        if len(batch) == _TEXTS or characters >= _CHARACTERS:
+    rest = iter(texts)
+    while piece := list(islice(rest, _PIECE)):
+        batch += piece
+        characters += sum(map(len, piece))
+        if len(batch) >= _TEXTS or characters >= _CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.language import fold_case_and_width, role_of
+from supertune.language import CharacterRole, fold_case_and_width, role_of
 
 CodePoints = NDArray[np.uint32]
 Roles = NDArray[np.uint8]
@@ -25,12 +25,15 @@ class CharacterTables:
         folded: uint32 by code point: the one code point that it is folded into.
         entangled: bool by code point: its folded form depends on its neighbours or is none or several characters, so
             that texts with it have to be folded as a whole.
+        several_signs: bool by code point: its folded form is several signs (… is three full stops), which makes a
+            difference only where there is nothing else.
     """
 
     def __init__(self) -> None:
         self.roles: Roles = np.zeros(_ALL, np.uint8)
         self.folded: CodePoints = np.zeros(_ALL, np.uint32)
         self.entangled: NDArray[np.bool_] = np.zeros(_ALL, bool)
+        self.several_signs: NDArray[np.bool_] = np.zeros(_ALL, bool)
 
     def roles_of(self, codes: CodePoints) -> Roles:
         """The role of each, after those that are new have been looked up."""
@@ -46,7 +49,10 @@ class CharacterTables:
     def _learn(self, code: int) -> None:
         character = chr(code)
         form = fold_case_and_width(character)
-        if len(form) != 1 or _combines(character) or _combines(form):
+        if len(form) > 1 and all(role_of(part) == CharacterRole.SIGN for part in form):
+            self.several_signs[code] = True
+            form = form[0]
+        elif len(form) != 1 or any(map(_combines, character + form)):
             self.entangled[code] = True
             form = character
         self.folded[code] = ord(form)

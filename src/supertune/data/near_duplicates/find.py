@@ -14,7 +14,7 @@ from supertune.data.near_duplicates.batches import Batch, Workers, batches, work
 from supertune.data.near_duplicates.clusters import ALONE, NearDuplicates, clusters_of
 from supertune.data.near_duplicates.comparing import Comparison
 from supertune.data.near_duplicates.meetings import CROWD, Meetings, crowd_pairs, meetings_of, neighbours
-from supertune.data.near_duplicates.shingles import NGRAM, Hashes, shingle_hashes
+from supertune.data.near_duplicates.shingling import NGRAM, Hashes, shingle_hashes
 from supertune.data.near_duplicates.sketch import Banding, Sketches, sketches_of
 from supertune.data.near_duplicates.stored import Distinct, StoreBuilder, StoredSets, distinct_of
 from supertune.errors import UserError

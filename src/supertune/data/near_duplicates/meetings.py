@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import IntArray
-from supertune.data.near_duplicates.shingles import Hashes
+from supertune.data.near_duplicates.shingling import Hashes
 from supertune.data.near_duplicates.stored import StoredSets
 
 CROWD = 64

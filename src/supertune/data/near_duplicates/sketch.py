@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import IntArray
-from supertune.data.near_duplicates.shingles import Hashes, ShingleHashes
+from supertune.data.near_duplicates.shingling import Hashes, ShingleHashes
 
 RECALL = 0.99
 """Share of the pairs exactly at the threshold that meet; of those above it more do."""

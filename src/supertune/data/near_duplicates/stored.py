@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import FloatArray, IntArray
-from supertune.data.near_duplicates.shingles import Hashes, ShingleHashes
+from supertune.data.near_duplicates.shingling import Hashes, ShingleHashes
 from supertune.data.near_duplicates.sketch import padded_blocks
 
 IN_MEMORY = 1 << 30

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import IntArray
-from supertune.data.near_duplicates.characters import CodePoints, Roles, character_tables
+from supertune.data.near_duplicates.characters import CharacterTables, CodePoints, Roles, character_tables
 from supertune.language import CharacterRole, compared_units, fold_case_and_width
 
 NGRAM = 2
@@ -24,6 +24,9 @@ NGRAM = 2
 Hashes = NDArray[np.uint64]
 _EDGE = np.uint64(0x9E3779B97F4A7C15)
 _SEED = 0x51AB
+# So that the arrays stay in the processor's cache.
+_AT_ONCE = 4096
+_SPOKEN = np.isin(np.arange(8), [CharacterRole.LETTER, CharacterRole.SINGLE])
 
 
 def shingles(text: str, ngram: int = NGRAM) -> frozenset[tuple[str, ...]]:
@@ -71,16 +74,38 @@ def shingle_hashes(texts: Sequence[str], ngram: int = NGRAM) -> ShingleHashes:
     The same as `shingles`, but for two different shingles getting the same number: of a million different ones
     that happens to some pair once in 30 million times.
     """
+    pieces = [_piece(texts[start : start + _AT_ONCE], ngram) for start in range(0, len(texts), _AT_ONCE)]
+    if len(pieces) == 1:
+        return pieces[0]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(piece.hashes for piece in pieces)])
+    counts = np.concatenate([np.zeros(0, np.int64), *(piece.counts for piece in pieces)])
+    return ShingleHashes(hashes, np.append(0, np.cumsum(counts)))
+
+
+def _piece(texts: Sequence[str], ngram: int) -> ShingleHashes:
     raw = _joined(texts)
     tables = character_tables()
     roles = tables.roles_of(raw)
-    entangled = np.flatnonzero(tables.entangled[raw])
+    rows = _to_fold_whole(tables, raw, roles)
     whole = _hashed(raw, tables.folded[raw], roles, ngram)
-    if not len(entangled):
+    if not len(rows):
         return whole
-    rows = np.unique(np.searchsorted(np.flatnonzero(raw == 0), entangled))
     folded = _joined([fold_case_and_width(texts[row]) for row in rows.tolist()])
     return _with_others(whole, rows, _hashed(folded, folded, tables.roles_of(folded), ngram))
+
+
+def _to_fold_whole(tables: CharacterTables, raw: CodePoints, roles: Roles) -> IntArray:
+    """The texts, ascending, that are not the same folded character by character."""
+    entangled = np.flatnonzero(tables.entangled[raw])
+    several = np.flatnonzero(tables.several_signs[raw])
+    if not len(entangled) and not len(several):
+        return entangled
+    borders = np.flatnonzero(raw == 0)
+    rows = np.unique(np.searchsorted(borders, entangled))
+    maybe = np.setdiff1d(np.searchsorted(borders, several), rows)
+    begin = [int(borders[row - 1]) + 1 if row else 0 for row in maybe.tolist()]
+    silent = [not _SPOKEN[roles[start:stop]].any() for start, stop in zip(begin, borders[maybe].tolist(), strict=True)]
+    return np.union1d(rows, maybe[np.array(silent, bool)])
 
 
 def _hashed(raw: CodePoints, codes: CodePoints, roles: Roles, ngram: int) -> ShingleHashes:
@@ -132,24 +157,34 @@ def _units(raw: CodePoints, codes: CodePoints, roles: Roles) -> tuple[Hashes, In
     A word is the sum of its characters times a random number for each place (multilinear hashing: Carter and Wegman
     1979), modulo 2^64, in which whole numbers turn over without a word.
     """
-    kept = (roles != CharacterRole.INVISIBLE) & (roles != CharacterRole.APOSTROPHE)
-    if not kept.all():
-        raw, codes, roles = raw[kept], codes[kept], roles[kept]
     ends = np.flatnonzero(raw == 0)
     letter = roles == CharacterRole.LETTER
-    begins = letter.copy()
-    begins[1:] &= ~letter[:-1]
-    begins |= roles == CharacterRole.SINGLE
-    starts = np.flatnonzero(begins)
-    inside = np.flatnonzero(letter | begins)
-    owner = np.cumsum(begins[inside]) - 1
-    places = inside - starts[owner]
-    factors = _factors(1 << int(places.max(initial=0)).bit_length())
-    values = (codes[inside].astype(np.uint64) + np.uint64(1)) * factors[places]
-    sums = np.zeros(len(values) + 1, np.uint64)
-    np.cumsum(values, out=sums[1:])
-    firsts = np.append(np.flatnonzero(begins[inside]), len(inside))
-    return _stirred(np.diff(sums[firsts])), np.append(0, np.searchsorted(starts, ends))
+    spoken = letter | (roles == CharacterRole.SINGLE)
+    goes_on = letter.copy()
+    _look_through(goes_on, np.flatnonzero((roles == CharacterRole.INVISIBLE) | (roles == CharacterRole.APOSTROPHE)))
+    begins = spoken.copy()
+    begins[1:] &= ~(letter[1:] & goes_on[:-1])
+    inside = np.flatnonzero(spoken)
+    firsts = np.flatnonzero(begins[inside])
+    if not len(firsts):
+        return np.zeros(0, np.uint64), np.zeros(len(ends) + 1, np.int64)
+    lengths = np.diff(firsts, append=len(inside))
+    places = np.arange(len(inside)) - np.repeat(firsts, lengths)
+    factors = _factors(1 << int(lengths.max()).bit_length())
+    values = codes[inside].astype(np.uint64)
+    values += np.uint64(1)
+    values *= factors[places]
+    return _stirred(np.add.reduceat(values, firsts)), np.append(0, np.searchsorted(inside[firsts], ends))
+
+
+def _look_through(letter: NDArray[np.bool_], silent: IntArray) -> None:
+    """Characters that are nothing at all count as a letter where one stands before them: a word goes on behind them."""
+    if not len(silent):
+        return
+    first = np.diff(silent, prepend=-2) != 1
+    before = silent[first] - 1
+    value = letter[before] & (before >= 0)
+    letter[silent] = value[np.cumsum(first) - 1]
 
 
 def _runs(units: Hashes, offsets: IntArray, ngram: int) -> ShingleHashes:
