@@ -1,5 +1,7 @@
 """Known answers: for every kind, in both languages, what is found of it, how it is written, and what is none."""
 
+import time
+
 import pytest
 
 from supertune.data.pii import KINDS, find_pii, mask
@@ -157,6 +159,38 @@ def test_several_items_in_one_text_come_in_order():
         ("bank-card", "4111 1111 1111 1111"),
     ]
     assert mask(text, spans) == "电话[PHONE]，邮箱[EMAIL]，卡[BANK_CARD]"
+
+
+@pytest.mark.parametrize("between", [" ", ", ", ",", "，", "、", "\n", "/"])
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["13812345678", "13912345679", "13712345670"],
+        ["415-555-2671", "415-555-2672", "415-555-2673"],
+        ["4111111111111111", "5500000000000004", "378282246310005"],
+        ["11010519491231002X", "110105194912310038"],
+        ["536-22-1234", "536-22-1235"],
+        ["a@b.org", "c@d.org"],
+        ["66.249.66.1", "66.249.66.2"],
+        ["京A12345", "京B12345"],
+    ],
+)
+def test_items_in_a_list_are_all_found(items, between):
+    text = between.join(items)
+    assert [text[span.start : span.end] for span in find_pii(text)] == items
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["1", "1 ", "1-", "a@", "a@b.", "1.1.1.", "AB12 ", "eyJabcdefghi.", "+1 ", "::1", "tel 1", "password: ", "key=a1 ",
+     "-----BEGIN PRIVATE KEY-----", "https://a1:", "020 7496 ", "1\u200b", "415-555-2671 ", "020 7496 0592 ",
+     "a@b.org "],
+)  # fmt: skip
+def test_long_texts_take_no_more_than_long(piece):
+    text = piece * (20_000 // len(piece))
+    start = time.process_time()
+    find_pii(text)
+    assert time.process_time() - start < 5
 
 
 def test_placeholders_are_stable():

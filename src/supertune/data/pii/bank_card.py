@@ -15,9 +15,10 @@ from supertune.data.pii.surroundings import before, is_serial
 from supertune.language import has_unspaced_script
 
 _NUMBER = re.compile(
-    r"(?<![0-9A-Za-z_])(?<!\d[ .-])(?<![0-9A-Z]{4} )"
-    r"(?:\d{12,19}|\d{4,6}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{2,7}){0,3}|\d{6} \d{10,13})"
-    r"(?![0-9A-Za-z_]|[ .-]\d)"
+    r"(?<![0-9A-Za-z_])(?<!\d[.-])(?:\d{12,19}(?![0-9A-Za-z_]|[.-]\d)"
+    # Groups are not to be those of a longer number.
+    r"|(?<!\d )(?<![0-9A-Z]{4} )(?:\d{4,6}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{2,7}){0,3}|\d{6} \d{10,13})"
+    r"(?![0-9A-Za-z_]|[ .-]\d))"
 )
 _ISSUERS: tuple[tuple[str, frozenset[int]], ...] = (
     # UnionPay; 81 since 2015.

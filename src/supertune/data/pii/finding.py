@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
@@ -73,9 +74,10 @@ def _disjoint(spans: Iterable[PiiSpan]) -> list[PiiSpan]:
     """Of spans that overlap the longest, then the surest, then the first."""
     kept: list[PiiSpan] = []
     for span in sorted(spans, key=lambda span: (span.start - span.end, CERTAINTY[span.verified])):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        place = bisect(kept, span)
+        if (not place or kept[place - 1].end <= span.start) and (place == len(kept) or span.end <= kept[place].start):
+            kept.insert(place, span)
+    return kept
 
 
 def _joined(spans: Sequence[PiiSpan], more: Sequence[PiiSpan]) -> list[PiiSpan]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from supertune.data.pii.drawing import Draw
-from supertune.data.pii.folding import Folded
+from supertune.data.pii.folding import Folded, holds_any
 from supertune.data.pii.spans import Found
 
 _PEM = re.compile(
@@ -89,7 +89,7 @@ def find_secrets(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     if "PRIVATE KEY" in text:
         for match in _PEM.finditer(text):
             yield Found(match.start(), match.end(), "pattern", re.sub(r"\s", "", match.group()))
-    for match in _FORMS.finditer(text) if any(begin in text for begin in _BEGINNINGS) else ():
+    for match in _FORMS.finditer(text) if holds_any(text, _BEGINNINGS) else ():
         if _has_digit(match.group()) or match.group().startswith(("AKIA", "ASIA")):
             yield _whole(match)
     if "sk-" in text:
