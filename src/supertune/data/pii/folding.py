@@ -20,7 +20,9 @@ INVISIBLE = (
 )
 # Not ，！？； : they end what stands before them, which a comma between digits does not.
 _WIDE = "\uff02-\uff0b\uff0d-\uff1a\uff1c-\uff1e\uff20-\uff5e"
-_FOLDED = re.compile(rf"[\d{SPACES}{_DASHES}{INVISIBLE}{_WIDE}]")
+# Ⅹ, the Roman ten, ends identity numbers.
+_TEN = {"Ⅹ": "X", "ⅹ": "x"}
+_FOLDED = re.compile(rf"[\dⅩⅹ{SPACES}{_DASHES}{INVISIBLE}{_WIDE}]")
 _DELETED = re.compile(f"[{INVISIBLE}]")
 _MANY_DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){6}")
 
@@ -88,4 +90,6 @@ def _fold(match: re.Match[str]) -> str:
         return chr(ord(character) - 0xFEE0)
     if _DELETED.match(character):
         return ""
+    if character in _TEN:
+        return _TEN[character]
     return " " if character.isspace() else "-"
