@@ -83,6 +83,8 @@ FOUND = [
     ("«AIzaSyA1234567890abcdefghijklmnopqrstuv»", "secret", "pattern"),
     ("export KEY «sk-proj-Ab12Cd34Ef56Gh78Ij90Kl12Mn34»", "secret", "pattern"),
     ("t «eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl» e", "secret", "pattern"),
+    ("——«sk-FarZJxVBj4hZFI95DdQPIIejGuqqt1PmXlkld6ft9r6UKz3z»以上", "secret", "pattern"),
+    ("更«渝LDF6610»换", "plate", "pattern"),
     ("看«-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----»。", "secret", "pattern"),
     ("password: «hunter22», thanks", "secret", "context"),
     ("我的密码是«abc12345»。", "secret", "context"),
