@@ -7,7 +7,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: demo test test-slow lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
-.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft bench-rendering bench-writing bench-near
+.PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft bench-rendering bench-writing 
+.PHONY: bench-near bench-pii bench-label-errors bench-cleaning bench-preparing
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -86,6 +87,16 @@ bench-tagging: $(VENV)/installed-dev
 bench-near: $(VENV)/installed-dev
 	$(INSTALL) datasketch==2.0.0 rensa==0.5.0
 	$(BIN)/python benchmarks/near_duplicates.py --peers datasketch rensa
+
+bench-pii: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/pii.py
+
+bench-cleaning: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/cleaning.py
+
+# An hour or two; goes on where it was.
+bench-preparing: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/preparing.py
 
 # Hours; goes on where it was.
 bench-writing: $(VENV)/installed-dev

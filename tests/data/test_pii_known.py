@@ -1,5 +1,7 @@
 """Known answers: for every kind, in both languages, what is found of it, how it is written, and what is none."""
 
+import time
+
 import pytest
 
 from supertune.data.pii import KINDS, find_pii, mask
@@ -43,11 +45,14 @@ FOUND = [
     ("身份证«11010519491231002x»，请查", "resident-id", "checksum"),
     ("证号«１１０１０５１９４９１２３１００２Ｘ»", "resident-id", "checksum"),
     ("证号«110105 19491231 002X»", "resident-id", "checksum"),
+    ("证号«11010519491231002Ⅹ»罗马数字", "resident-id", "checksum"),
     ("老身份证«110105491231002»号", "resident-id", "pattern"),
     ("ID «11010519491231002X» given", "resident-id", "checksum"),
     ("卡号«6222020000000000000»，工行", "bank-card", "checksum"),
     ("退到«６２２２　０２００　００００　０００７»吧", "bank-card", "checksum"),
     ("card «4111-1111-1111-1111» exp 09/27", "bank-card", "checksum"),
+    ("«4111 1111 1111 1111» 12/25 123", "bank-card", "checksum"),
+    ("«6222 0200 0000 0000 000» and", "bank-card", "checksum"),
     ("«3782 822463 10005» is an Amex", "bank-card", "checksum"),
     ("IBAN «GB82 WEST 1234 5698 7654 32» PLEASE", "iban", "checksum"),
     ("汇到«DE89370400440532013000»谢谢", "iban", "checksum"),
@@ -78,6 +83,8 @@ FOUND = [
     ("«AIzaSyA1234567890abcdefghijklmnopqrstuv»", "secret", "pattern"),
     ("export KEY «sk-proj-Ab12Cd34Ef56Gh78Ij90Kl12Mn34»", "secret", "pattern"),
     ("t «eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl» e", "secret", "pattern"),
+    ("——«sk-FarZJxVBj4hZFI95DdQPIIejGuqqt1PmXlkld6ft9r6UKz3z»以上", "secret", "pattern"),
+    ("更«渝LDF6610»换", "plate", "pattern"),
     ("看«-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----»。", "secret", "pattern"),
     ("password: «hunter22», thanks", "secret", "context"),
     ("我的密码是«abc12345»。", "secret", "context"),
@@ -157,6 +164,38 @@ def test_several_items_in_one_text_come_in_order():
         ("bank-card", "4111 1111 1111 1111"),
     ]
     assert mask(text, spans) == "电话[PHONE]，邮箱[EMAIL]，卡[BANK_CARD]"
+
+
+@pytest.mark.parametrize("between", [" ", ", ", ",", "，", "、", "\n", "/"])
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["13812345678", "13912345679", "13712345670"],
+        ["415-555-2671", "415-555-2672", "415-555-2673"],
+        ["4111111111111111", "5500000000000004", "378282246310005"],
+        ["11010519491231002X", "110105194912310038"],
+        ["536-22-1234", "536-22-1235"],
+        ["a@b.org", "c@d.org"],
+        ["66.249.66.1", "66.249.66.2"],
+        ["京A12345", "京B12345"],
+    ],
+)
+def test_items_in_a_list_are_all_found(items, between):
+    text = between.join(items)
+    assert [text[span.start : span.end] for span in find_pii(text)] == items
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["1", "1 ", "1-", "a@", "a@b.", "1.1.1.", "AB12 ", "eyJabcdefghi.", "+1 ", "::1", "tel 1", "password: ", "key=a1 ",
+     "-----BEGIN PRIVATE KEY-----", "https://a1:", "020 7496 ", "1\u200b", "415-555-2671 ", "020 7496 0592 ",
+     "a@b.org "],
+)  # fmt: skip
+def test_long_texts_take_no_more_than_long(piece):
+    text = piece * (20_000 // len(piece))
+    start = time.process_time()
+    find_pii(text)
+    assert time.process_time() - start < 5
 
 
 def test_placeholders_are_stable():

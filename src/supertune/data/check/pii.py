@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from supertune.data.check.wording import counted, listed, percent, within
 from supertune.data.conversation_columns import conversations_in
 from supertune.data.pii import KINDS, find_pii, shape
 from supertune.data.table import Table
+from supertune.language import join_fields
 
-_BETWEEN = "\n\n"
+_KEPT = 256
+"""Texts whose findings are kept: many questions are asked of one passage, and long passages take longest."""
 
 
 def check_pii(check_input: CheckInput) -> list[Finding]:
@@ -28,12 +31,12 @@ def check_pii(check_input: CheckInput) -> list[Finding]:
         counts: Counter[str] = Counter()
         rows: list[int] = []
         first = ""
-        for row, text in enumerate(_texts(table, check_input.columns)):
-            if not (spans := find_pii(text)):
+        for row, fields in enumerate(_fields(table, check_input.columns)):
+            if not (found := [item for field in fields for item in _items(field)]):
                 continue
-            counts.update(span.kind for span in spans)
+            counts.update(kind for kind, _ in found)
             rows.append(row)
-            first = first or f"row {table.row_ids[row]}: {shape(text[spans[0].start : spans[0].end])}"
+            first = first or f"row {table.row_ids[row]}: {found[0][1]}"
         if not rows:
             continue
         kinds = [counted(count, KINDS[kind].one, KINDS[kind].several) for kind, count in counts.most_common()]
@@ -52,13 +55,22 @@ def check_pii(check_input: CheckInput) -> list[Finding]:
     return findings
 
 
-def _texts(table: Table, columns: Columns) -> Iterator[str]:
-    """Everything that is read or learned of each row."""
+@lru_cache(maxsize=_KEPT)
+def _items(text: str) -> tuple[tuple[str, str], ...]:
+    """Kind and shape of each item in a text."""
+    return tuple((span.kind, shape(text[span.start : span.end])) for span in find_pii(text))
+
+
+def _fields(table: Table, columns: Columns) -> Iterator[list[str]]:
+    """The texts of each row: all that is read, and of conversations all that is learned."""
     if columns.answers == "generated":
         for conversation in conversations_in(table, columns):
-            yield _BETWEEN.join(part for message in conversation.messages for part in _parts(message))
-    else:
-        yield from table.texts(tuple(dict.fromkeys((*columns.text, *columns.negatives))))
+            yield [part for message in conversation.messages for part in _parts(message)]
+        return
+    names = tuple(dict.fromkeys((*columns.text, *columns.negatives)))
+    for batch in table.batches(columns=names):
+        for values in zip(*(batch[name] for name in names), strict=True):
+            yield [value if isinstance(value, str) else join_fields([value]) for value in values]
 
 
 def _parts(message: Message) -> Iterator[str]:

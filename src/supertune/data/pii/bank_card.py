@@ -15,9 +15,10 @@ from supertune.data.pii.surroundings import before, is_serial
 from supertune.language import has_unspaced_script
 
 _NUMBER = re.compile(
-    r"(?<![0-9A-Za-z_])(?<!\d[ .-])(?<![0-9A-Z]{4} )"
-    r"(?:\d{12,19}|\d{4,6}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{2,7}){0,3}|\d{6} \d{10,13})"
-    r"(?![0-9A-Za-z_]|[ .-]\d)"
+    r"(?<![0-9A-Za-z_])(?<!\d[.-])(?:\d{12,19}(?![0-9A-Za-z_]|[.-]\d)"
+    # Groups are not to be those of a longer number.
+    r"|(?<!\d )(?<![0-9A-Z]{4} )(?:\d{4,6}(?P<gap>[ -])\d{3,6}(?:(?P=gap)\d{2,7}){0,3}|\d{6} \d{10,13})"
+    r"(?![0-9A-Za-z_]|[ .-]\d))"
 )
 _ISSUERS: tuple[tuple[str, frozenset[int]], ...] = (
     # UnionPay; 81 since 2015.
@@ -49,6 +50,7 @@ _WORDS = re.compile(
     r"|卡号|银行卡|信用卡|储蓄卡|借记卡|这张卡",
     re.IGNORECASE,
 )
+_SIXTEEN = re.compile(r"(?:\d{4}[ -]){3}\d{4}(?= \d{2,3}\Z)")
 _PSEUDONYM = "0000"
 _PREFIXES = tuple((re.compile(prefix), lengths) for prefix, lengths in _ISSUERS)
 
@@ -59,13 +61,23 @@ def find_bank_cards(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
         return
     text = folded.text
     for match in _NUMBER.finditer(text):
-        number = match.group().replace(" ", "").replace("-", "")
-        if not luhn.is_valid(number) or number.startswith(_PSEUDONYM) or is_serial(text, match.start()):
+        if is_serial(text, match.start()):
             continue
-        named = _WORDS.search(before(text, match.start()))
-        # Among identity numbers one in ten has Luhn's checksum by chance.
-        if named or (_is_issued(number) and not ("CN" in regions and _is_identity(text, number))):
-            yield Found(match.start(), match.end(), "checksum", number)
+        named = _WORDS.search(before(text, match.start())) is not None
+        for written in _readings(match.group()):
+            number = written.replace(" ", "").replace("-", "")
+            # Among identity numbers one in ten has Luhn's checksum by chance.
+            issued = _is_issued(number) and not ("CN" in regions and _is_identity(text, number))
+            if (named or issued) and luhn.is_valid(number) and not number.startswith(_PSEUDONYM):
+                yield Found(match.start(), match.start() + len(written), "checksum", number)
+                break
+
+
+def _readings(written: str) -> Iterator[str]:
+    """What may be the number: all of it, or sixteen digits with the month it ends in, or its code, behind them."""
+    yield written
+    if (sixteen := _SIXTEEN.match(written)) and sixteen.end() < len(written):
+        yield sixteen.group()
 
 
 def _is_identity(text: str, number: str) -> bool:

@@ -17,11 +17,11 @@ _DOMAIN = re.compile(
     r"(?![a-z0-9_]|-[a-z0-9])",
     re.IGNORECASE,
 )
-_LOCAL = re.compile(rf"[{_LETTERS}!#$%&'*+/=?^_`{{|}}~.-]+\Z", re.IGNORECASE)
+_LOCAL = re.compile(rf"[{_LETTERS}!#$%&'*+=?^_`{{|}}~.-]+\Z", re.IGNORECASE)
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|ico|css|html?|mp[34]|pdf|tiff?)\Z", re.IGNORECASE)
 _PSEUDONYM = re.compile(r"user-[0-9a-f]{12}@example\.com\Z")
 _USER = re.compile(r"://[^\s/@:]*:\Z")
-_OPENING = "'`*_~|{/#&?$!^%.-+"
+_OPENING = "'`*_~|{#&?$!^%.-+"
 _LONGEST = 64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from supertune.data.pii.spans import CERTAINTY, PiiSpan
 
 _ASCII_SIGN = re.compile(r"[0-9@]")
 # With what may stand in the middle of words that keys begin with, or be their first letter.
-_ANY_SIGN = re.compile(rf"[\d@＠ＡＳＰ{INVISIBLE}{SPACES}]")
+_ANY_SIGN = re.compile(rf"[\d@＠ＡＰ{INVISIBLE}{SPACES}]")
 
 
 def find_pii(text: str, *, kinds: Collection[str] | None = None, regions: Sequence[str] = REGIONS) -> list[PiiSpan]:
@@ -51,7 +52,7 @@ def may_hold(text: str) -> bool:
     """Whether a text has something that every item has: a digit, an ``@``, or how a few keys begin. Most have not."""
     # Both searches are for one class of characters, which the regular expressions' engine is quickest at.
     sign = _ASCII_SIGN if text.isascii() else _ANY_SIGN
-    return sign.search(text) is not None or "AKIA" in text or "ASIA" in text or "PRIVATE KEY" in text
+    return sign.search(text) is not None or "AKIA" in text or "ASIA" in text or "AIza" in text or "PRIVATE KEY" in text
 
 
 @lru_cache(maxsize=64)
@@ -73,9 +74,10 @@ def _disjoint(spans: Iterable[PiiSpan]) -> list[PiiSpan]:
     """Of spans that overlap the longest, then the surest, then the first."""
     kept: list[PiiSpan] = []
     for span in sorted(spans, key=lambda span: (span.start - span.end, CERTAINTY[span.verified])):
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        place = bisect(kept, span)
+        if (not place or kept[place - 1].end <= span.start) and (place == len(kept) or span.end <= kept[place].start):
+            kept.insert(place, span)
+    return kept
 
 
 def _joined(spans: Sequence[PiiSpan], more: Sequence[PiiSpan]) -> list[PiiSpan]:

@@ -20,7 +20,9 @@ INVISIBLE = (
 )
 # Not ，！？； : they end what stands before them, which a comma between digits does not.
 _WIDE = "\uff02-\uff0b\uff0d-\uff1a\uff1c-\uff1e\uff20-\uff5e"
-_FOLDED = re.compile(rf"[\d{SPACES}{_DASHES}{INVISIBLE}{_WIDE}]")
+# Ⅹ, the Roman ten, ends identity numbers.
+_TEN = {"Ⅹ": "X", "ⅹ": "x"}
+_FOLDED = re.compile(rf"[\dⅩⅹ{SPACES}{_DASHES}{INVISIBLE}{_WIDE}]")
 _DELETED = re.compile(f"[{INVISIBLE}]")
 _MANY_DIGITS = re.compile(r"\d(?:[ ().+/-]{0,3}\d){6}")
 
@@ -56,7 +58,15 @@ class Folded:
 
     def holds(self, words: tuple[str, ...]) -> bool:
         """Whether one of the words, in small letters, is in the text anywhere."""
-        return any(word in self.lower for word in words)
+        return holds_any(self.lower, words)
+
+
+def holds_any(text: str, words: tuple[str, ...]) -> bool:
+    """Whether one of the words is in the text anywhere; twice as fast as ``any``, and asked of every text."""
+    for word in words:  # noqa: SIM110
+        if word in text:
+            return True
+    return False
 
 
 def fold_width(text: str) -> Folded:
@@ -80,4 +90,6 @@ def _fold(match: re.Match[str]) -> str:
         return chr(ord(character) - 0xFEE0)
     if _DELETED.match(character):
         return ""
+    if character in _TEN:
+        return _TEN[character]
     return " " if character.isspace() else "-"

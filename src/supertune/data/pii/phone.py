@@ -18,8 +18,9 @@ _BEFORE = r"(?<![0-9A-Za-z_+])(?<![0-9][ .,:/-])(?<![$€£¥#])"
 _BEHIND = r"(?![0-9A-Za-z_%]|[.,:/-]\d)"
 _WITH_CODE = re.compile(r"(?<![0-9A-Za-z_+])(?<![0-9A-Z]{4} )(?:\+|00)[ (]?[1-9](?:[ ().\-/]{0,3}\d){6,15}(?!\d)")
 _NORTH_AMERICAN = re.compile(
-    rf"{_BEFORE}(?:(?:\+|00)?1[ .-]?)?(?:\((?!555)(?P<area>[2-9]\d\d)\)[ -]?|(?!555)(?P<plain>[2-9]\d\d)(?P<gap>[ .-]))"
-    rf"(?P<exchange>[2-9]\d\d)(?(gap)(?P=gap)|[ .-])(?P<line>\d{{4}}){_EXTENSION}{_BEHIND}",
+    r"(?<![0-9A-Za-z_+])(?<![0-9][.:-])(?<![$€£¥#])(?:(?:\+|00)?1[ .-]?)?"
+    r"(?:\((?!555)(?P<area>[2-9]\d\d)\)[ -]?|(?!555)(?P<plain>[2-9]\d\d)(?P<gap>[ .-]))"
+    rf"(?P<exchange>[2-9]\d\d)(?(gap)(?P=gap)|[ .-])(?P<line>\d{{4}}){_EXTENSION}(?![0-9A-Za-z_%]|[.:-]\d)",
     re.IGNORECASE,
 )
 _BARE = re.compile(

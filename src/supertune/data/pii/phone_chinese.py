@@ -9,8 +9,8 @@ from supertune.data.pii.phone_numbers import CONTEXT, parsed
 from supertune.data.pii.spans import Found
 from supertune.data.pii.surroundings import before, is_no_phone
 
-_BEFORE = r"(?<![0-9_])(?<![0-9][.,:/-])(?<![¥$€£])"
-_BEHIND = r"(?![0-9A-Za-z_%]|[.,:/-]\d)"
+_BEFORE = r"(?<![0-9_])(?<![0-9][.:-])(?<![¥$€£])"
+_BEHIND = r"(?![0-9A-Za-z_%]|[.:-]\d)"
 _COUNTRY = r"(?:(?:\+|00)\s?86[ -]?|\(\+?86\)\s?|86[ -]?)?"
 _MOBILE = re.compile(rf"{_BEFORE}{_COUNTRY}(?P<number>1[3-9]\d(?P<gap>[ .-]?)\d{{4}}(?P=gap)\d{{4}}){_BEHIND}")
 _AREA = r"10|2[0-57-9]|[3-9]\d{2}"

@@ -13,7 +13,7 @@ from supertune.data.pii.surroundings import before
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _SIGNS = "A-HJ-NP-Z0-9"
 _CHINESE = re.compile(
-    rf"(?:(?<![全最更崭创])[{_PROVINCES}][A-Z][·•・. -]?"
+    rf"(?:[{_PROVINCES}](?<![全最更崭创]新)[A-Z][·•・. -]?"
     # Cars with new energy: small ones have a letter in front, large ones behind.
     rf"(?:[A-HJK](?:[{_SIGNS}])\d{{4}}|\d{{5}}[A-HJK]|[{_SIGNS}]{{4}}[{_SIGNS}挂学警港澳])"
     rf"|[{_PROVINCES}][A-HJ-NP-Z]\d{{4}}领|(?<![0-9A-Za-z])\d{{6}}使|使\d{{6}}"

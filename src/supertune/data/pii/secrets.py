@@ -14,14 +14,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from supertune.data.pii.drawing import Draw
-from supertune.data.pii.folding import Folded
+from supertune.data.pii.folding import Folded, holds_any
 from supertune.data.pii.spans import Found
 
 _PEM = re.compile(
     r"-----BEGIN (?P<what>[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----.*?(?:-----END (?P=what)-----|\Z)", re.DOTALL
 )
 _FORMS = re.compile(
-    r"(?<![0-9A-Za-z_-])(?:"
+    r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z_]-)(?:"
     # Amazon, Google, Azure's storage, Alibaba, Tencent.
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}|AIza[\w-]{35}|GOCSPX-[\w-]{28}|ya29\.[\w-]{20,}"
     r"|AccountKey=[A-Za-z0-9+/]{86}==|LTAI[A-Za-z0-9]{12,20}|AKID[A-Za-z0-9]{32}"
@@ -34,8 +34,8 @@ _FORMS = re.compile(
     r")(?![0-9A-Za-z_])"
     r"|https://hooks\.slack\.com/services/[A-Za-z0-9/]{20,}"
 )
-_MODEL_KEY = re.compile(r"(?<![0-9A-Za-z_-])sk-[\w-]{20,}(?![\w-])", re.ASCII)
-_JWT = re.compile(r"(?<![\w-])(?P<header>eyJ[\w-]{8,})\.[\w-]{8,}\.[\w-]*(?![\w-])", re.ASCII)
+_MODEL_KEY = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z_]-)sk-[\w-]{20,}(?![\w-])", re.ASCII)
+_JWT = re.compile(r"(?<!\w)(?<!\w-)(?P<header>eyJ[\w-]{8,})\.[\w-]{8,}\.[\w-]*(?![\w-])", re.ASCII)
 _IN_URL = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"'<>]{1,64}:(?P<value>[^\s/@\"'<>]{3,128})@[A-Za-z0-9\[]"
 )
@@ -77,7 +77,7 @@ _HINTS = (
 )
 _PSEUDONYM = re.compile(r"(?:secret|user)-[0-9a-f]{12}(?![0-9a-f])")
 _STANDS_FOR_NOTHING = re.compile(
-    r"[*xX•.…#_-]+\Z|\$\{|\$[A-Za-z_]\w*\Z|%\w+%\Z|\d{4}-\d\d?-\d\d?|(?:https?|ftp)://", re.ASCII
+    r"[*xX•.…#_-]+\Z|\$\{|\$[A-Z_][A-Z0-9_]*\Z|%\w+%\Z|\d{4}-\d\d?-\d\d?|(?:https?|ftp)://", re.ASCII
 )
 _KEY_LENGTH, _KEY_BITS = 16, 3.0
 _TRAILING = ".,:?。！？：…"
@@ -89,8 +89,8 @@ def find_secrets(folded: Folded, regions: Sequence[str]) -> Iterator[Found]:
     if "PRIVATE KEY" in text:
         for match in _PEM.finditer(text):
             yield Found(match.start(), match.end(), "pattern", re.sub(r"\s", "", match.group()))
-    for match in _FORMS.finditer(text) if any(begin in text for begin in _BEGINNINGS) else ():
-        if _has_digit(match.group()) or match.group().startswith(("AKIA", "ASIA")):
+    for match in _FORMS.finditer(text) if holds_any(text, _BEGINNINGS) else ():
+        if _has_digit(match.group()) or match.group().startswith(("AKIA", "ASIA", "AIza")):
             yield _whole(match)
     if "sk-" in text:
         yield from map(_whole, filter(lambda match: _is_random(match.group()), _MODEL_KEY.finditer(text)))

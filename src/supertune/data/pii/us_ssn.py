@@ -12,7 +12,7 @@ from supertune.data.pii.folding import Folded
 from supertune.data.pii.spans import Found, Verified
 from supertune.data.pii.surroundings import before, is_serial
 
-_NUMBER = re.compile(r"(?<![0-9A-Za-z_])(?<!\d[ .-])\d{3}(?P<gap>[ -]?)\d{2}(?P=gap)\d{4}(?![0-9A-Za-z_]|[ .-]\d)")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z_])(?<!\d[.-])\d{3}(?P<gap>[ -]?)\d{2}(?P=gap)\d{4}(?![0-9A-Za-z_]|[.-]\d)")
 _WORDS = re.compile(
     r"(?<![\[\w])(?:SSN|social\s+security|tax\s*(?:payer)?\s*ID|ITIN)|社会安全|社会保障号|社安|社保号", re.IGNORECASE
 )
