@@ -98,6 +98,9 @@ bench-cleaning: $(VENV)/installed-dev
 bench-preparing: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/preparing.py
 
+bench-label-errors: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/label_errors.py
+
 # Hours; goes on where it was.
 bench-writing: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/writing.py

@@ -18,7 +18,15 @@ from supertune.language import fold, is_blank
 COLUMNS = Columns(("text",), ("label",))
 steady = settings(deadline=None, derandomize=True)
 NAMES = [
-    *("empty-rows", "exact-duplicates", "near-duplicates", "label-conflicts", "leakage", "contamination"),
+    *(
+        "empty-rows",
+        "exact-duplicates",
+        "near-duplicates",
+        "label-conflicts",
+        "label-errors",
+        "leakage",
+        "contamination",
+    ),
     *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities"),
     *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens", "long-rows", "pii", "truncation"),
 ]
@@ -54,6 +62,7 @@ def test_names_are_those_of_the_contract_and_of_the_findings():
         assert {finding.check for finding in check(everything_wrong())} <= {name}
     special = {"outliers", "answers", "negatives", "summaries", "entities"}
     special |= {
+        "label-errors",
         "contamination",
         "empty-answers",
         "unanswered",
