@@ -21,6 +21,7 @@ from supertune.config.sections import (
     StrategyConfig,
     TrainConfig,
 )
+from supertune.config.source_section import SourceConfig
 from supertune.config.task_section import TaskConfig
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "DataConfig",
     "EvaluateConfig",
     "ModelConfig",
+    "SourceConfig",
     "StrategyConfig",
     "TaskConfig",
     "TrainConfig",

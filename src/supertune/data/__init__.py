@@ -12,11 +12,13 @@ from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
 from supertune.data.split import complete_splits, split_table
 from supertune.data.table import BadRow, Step, Table
+from supertune.data.together import SOURCE, stacked
 from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_folder
 
 __all__ = [
     "CHECKS",
     "READERS",
+    "SOURCE",
     "BadRow",
     "Check",
     "CheckInput",
@@ -41,6 +43,7 @@ __all__ = [
     "run_checks",
     "set_aside_unlabelled",
     "split_table",
+    "stacked",
     "texts_fingerprint",
     "tokens_folder",
     "well_formed",

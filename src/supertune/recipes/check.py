@@ -16,7 +16,7 @@ from supertune.language import guess_language
 from supertune.models import load_tokenizer
 from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
-from supertune.recipes.rows import find_columns, read_given, readable, sample_texts
+from supertune.recipes.rows import find_columns, read_all, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.template import for_model
 from supertune.recipes.vectors import task_settings
@@ -118,7 +118,7 @@ def check(config: Config, data: object = None, *, console: Console) -> GateRepor
         UserError: The data cannot be read, or the model cannot be found.
     """
     console.heading("Data")
-    tables = read_given(config, data, console)
+    config, tables = read_all(config, data, console)
     columns = find_columns(config, tables, console)
     tables = readable(tables, columns, config)
     labelled: dict[str, Table] = {}

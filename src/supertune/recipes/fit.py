@@ -94,6 +94,8 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         split: counts_of(found).summary() for split, found in prepared.features.items() if found.notes is not None
     }
     store.write_rows(became)
+    if prepared.sources:
+        store.update_manifest(sources=list(prepared.sources))
     if prepared.mixed:
         store.update_manifest(mixed=prepared.mixed)
     if prepared.stopping:

@@ -269,6 +269,7 @@ def settle(
     if parameters and (weak := strategy.caution(parameters)):
         console.warn(weak)
     values: dict[str, object] = {
+        **({"data.source": [each.model_dump(exclude_defaults=True) for each in rows.sources]} if rows.sources else {}),
         "data.text": [*rows.columns.text, *rows.columns.negatives],
         "data.label": list(rows.columns.labels) if len(rows.columns.labels) > 1 else rows.columns.label,
         "data.pair": rows.columns.pair,
