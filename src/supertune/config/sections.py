@@ -66,6 +66,11 @@ class ModelConfig(Section):
         description="tokens per text, longer ones are cut; null: 256, where texts are written 1024, or what the "
         "model can take",
     )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none",
+        description="hold the pre-trained matrices, which then do not learn, in few bits under an adapter: 4bit (NF4, "
+        "QLoRA) or 8bit (LLM.int8); needs supertune[quantized]",
+    )
     allow_pickle: bool = Field(False, description="read pickled weights (they can run code); off for a reason")
     trust_remote_code: bool = Field(False, description="run code that comes with the model; off for a reason")
 

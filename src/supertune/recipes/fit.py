@@ -267,6 +267,7 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
             "sha256": start.source.sha256,
             "license": start.source.license,
             "provenance": start.source.provenance,
+            "quantization": start.config.model.quantization,
         },
         seeds={"train.seed": start.config.train.seed, "data.split_seed": start.config.data.split_seed},
         data={
