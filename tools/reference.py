@@ -17,6 +17,7 @@ import annotated_types
 from pydantic.fields import FieldInfo
 
 from supertune.config import Config
+from supertune.config.source_section import SourceConfig
 from supertune.files import write_text
 
 PATH = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -92,6 +93,8 @@ def words(annotation: Any, constraints: list[Any]) -> str:
     if origin is Annotated:
         inner = [part for extra in arguments[1:] for part in getattr(extra, "metadata", [extra])]
         return words(arguments[0], [*inner, *constraints])
+    if annotation is SourceConfig:
+        return "data set"
     if origin in (Union, types.UnionType):
         return " or ".join(words(argument, constraints if argument is not type(None) else []) for argument in arguments)
     if origin is Literal:

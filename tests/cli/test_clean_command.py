@@ -134,6 +134,7 @@ def test_formulas_in_csv_are_texts(tmp_path: Path) -> None:
         ("steps:\n  - length: 3", "clean.yaml:2: {'length': 3} is no step"),
         ("steps:\n\t- html", "is not valid YAML"),
         ("steps:\n  - html", "no data was named"),
+        ("data:\n  source: [rows.jsonl, more.jsonl]\nsteps: [html]", "rows are prepared source by source"),
     ],
 )
 def test_mistakes_in_a_preparation_are_told_with_their_line(

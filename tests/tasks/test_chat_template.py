@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import jinja2
 import pytest
 
 from chat_templates import CHATML, GEMMA, KNOWN, QWEN, Known, chat_tokenizer
 from supertune.conversations import Conversation, Message, ToolCall
 from supertune.errors import UserError
+from supertune.tasks import chat_template
 from supertune.tasks.chat_template import HEADINGS, RefusedByTemplateError, adopt_template, as_dict
 from supertune.tasks.conversation_tokens import ConversationEncoder, text_pieces
 from supertune.tasks.rendering import Renderer
@@ -177,3 +180,19 @@ def test_templates_of_strangers_reach_nothing():
     template = adopt_template(chat_tokenizer(KNOWN["chatml"]), "{{ messages.__class__.__mro__ }}")
     with pytest.raises(RefusedByTemplateError, match="unsafe"):
         template.render(ASKED)
+
+
+@pytest.mark.parametrize("name", ["role", "items", "get", "nothing", "__class__", "keys", "format", "none"])
+@pytest.mark.parametrize("value", [{"role": "user", "items": 1, "none": None}, {}, "text", [1], None, 3])
+def test_entries_are_found_as_the_library_finds_them(name, value):
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    texts = ["{{ m.NAME }}", "{{ m.NAME is defined }}", "{{ m['NAME'] is defined }}", "{{ m.NAME.x is defined }}"]
+    for text in (each.replace("NAME", name) for each in texts):
+        found = []
+        for template in (chat_template._compile(text), _compile_jinja_template(text)):
+            try:
+                found.append(re.sub("0x[0-9a-f]+", "", template.render(m=value)))
+            except jinja2.TemplateError as error:
+                found.append(repr(error))
+        assert found[0] == found[1]

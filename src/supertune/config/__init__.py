@@ -29,6 +29,7 @@ from supertune.config.sections import (
     StrategyConfig,
     TrainConfig,
 )
+from supertune.config.source_section import SourceConfig
 from supertune.config.task_section import TaskConfig
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "EvaluateConfig",
     "ModelConfig",
     "Preparation",
+    "SourceConfig",
     "StrategyConfig",
     "TaskConfig",
     "TrainConfig",

@@ -26,6 +26,7 @@ from supertune.config.sections import (
     StrategyConfig,
     TrainConfig,
 )
+from supertune.config.source_section import SourceConfig
 from supertune.config.task_section import TaskConfig
 from supertune.errors import UserError
 from supertune.files import explained
@@ -205,11 +206,18 @@ def _collect_lines(node: Any, prefix: str, lines: dict[str, int], where: str) ->
             )
         lines[dotted] = line
         _collect_lines(value, f"{dotted}.", lines, where)
+        if dotted == "data.source" and isinstance(value, yaml.SequenceNode):
+            for number, item in enumerate(value.value):
+                lines[f"{dotted}[{number}]"] = item.start_mark.line + 1
+                for name, _ in item.value if isinstance(item, yaml.MappingNode) else ():
+                    lines[f"{dotted}[{number}].{name.value}"] = name.start_mark.line + 1
 
 
 def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
     """Every relative path in ``config`` that leads somewhere from ``folder``, as dotted key → absolute path."""
-    named = {f"data.{key}": getattr(config.data, key) for key in ("source", "validation", "test")}
+    source = config.data.source
+    named = {f"data.{key}": getattr(config.data, key) for key in ("validation", "test")}
+    named["data.source"] = source if isinstance(source, str) else None
     named["model.name"], named["task.teacher"] = config.model.name, config.task.teacher
     named["evaluate.general"] = config.evaluate.general
     found: dict[str, object] = {}
@@ -218,6 +226,10 @@ def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
             with explained(folder / value):
                 if (folder / value).exists():
                     found[key] = str((folder / value).resolve())
+    if isinstance(source, list):
+        found["data.source"] = [
+            {**each.model_dump(exclude_unset=True), "path": _absolute(each.path, folder)} for each in source
+        ]
     if config.data.mix:
         found["data.mix"] = {_absolute(path, folder): times for path, times in config.data.mix.items()}
     return found
@@ -233,13 +245,17 @@ def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Conf
         return Config.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
+        within = _within_source(first["loc"])
         key = ".".join(str(part) for part in first["loc"] if part in _names())
         key = key or str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             key = ".".join(str(part) for part in first["loc"])
+        key = within or key
         at = f"{where}:{lines[key]}" if key in lines else where
         if first["type"] == "extra_forbidden":
             candidates = list(Config.model_fields) if len(first["loc"]) == 1 else known_keys()
+            if within is not None:
+                candidates = [f"{within.rpartition('.')[0]}.{name}" for name in SourceConfig.model_fields]
             raise UserError(
                 f"unknown key {key!r}", where=at, fix=f"did you mean {_closest(key, candidates)!r}?"
             ) from error
@@ -247,6 +263,13 @@ def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Conf
         reason = "it is a section" if first["type"] == "model_type" else reason
         told = f"{key}: {_shown(first['input'])} does not fit: {reason}"
         raise UserError(told, where=at, fix=_meant(key, first) or _describe(key)) from error
+
+
+def _within_source(place: Sequence[int | str]) -> str | None:
+    """What a key of one of several data sets is called: ``data.source[1].weight``; None for all others."""
+    if tuple(place[:3]) != ("data", "source", "several") or len(place) < 4:
+        return None
+    return ".".join([f"data.source[{place[3]}]", *(str(part) for part in place[4:5])])
 
 
 def _meant(key: str, error: ErrorDetails) -> str | None:
@@ -273,6 +296,10 @@ def _names() -> set[object]:
 
 
 def _describe(key: str) -> str:
+    if key.startswith("data.source["):
+        fields = SourceConfig.model_fields
+        name = key.partition("].")[2] or "path"
+        return f"{name}: {fields[name].description}" if name in fields else "write a path, or path: and more keys"
     section, _, name = key.partition(".")
     if section in Config.model_fields and name:
         fields = _section_type(Config.model_fields[section].annotation).model_fields
@@ -289,6 +316,8 @@ def dump_config(config: Config) -> str:
         lines.append(f"{section}:  # {(_section_type(field.annotation).__doc__ or '').strip()}")
         for name, described in type(part).model_fields.items():
             value = getattr(part, name)
+            if name == "source" and isinstance(value, list):
+                value = [each.model_dump(exclude_defaults=True) for each in value]
             lines.append(f"  {name}: {_yaml(value)}  # {described.description}")
     return "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from supertune.config.section import Section
+from supertune.config.source_section import Sources
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -16,7 +17,11 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 class DataConfig(Section):
     """Where the rows come from and how they are divided."""
 
-    source: str | None = Field(None, description="file, folder or hub data set with the training rows")
+    source: Sources | None = Field(
+        None,
+        description="file, folder or hub data set with the training rows; or a list of them, each a path or "
+        "{path, weight, task, text, label, prompt, system}",
+    )
     validation: str | None = Field(None, description="file with the validation rows; null: cut from the source")
     test: str | None = Field(None, description="file with the test rows; null: cut from the source")
     text: list[str] | None = Field(None, description="text columns, joined as title + body; null: inferred")
@@ -65,6 +70,11 @@ class ModelConfig(Section):
         None,
         description="tokens per text, longer ones are cut; null: 256, where texts are written 1024, or what the "
         "model can take",
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none",
+        description="hold the pre-trained matrices, which then do not learn, in few bits under an adapter: 4bit (NF4, "
+        "QLoRA) or 8bit (LLM.int8); needs supertune[quantized]",
     )
     allow_pickle: bool = Field(False, description="read pickled weights (they can run code); off for a reason")
     trust_remote_code: bool = Field(False, description="run code that comes with the model; off for a reason")

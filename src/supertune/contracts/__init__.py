@@ -40,6 +40,7 @@ from supertune.contracts.rows import (
 )
 from supertune.contracts.strategy import FrozenPrefix, LearnsBySimilarity, ParameterGroup, ReadsLabels, Strategy
 from supertune.contracts.work import (
+    Apart,
     Consumer,
     Head,
     Predictor,
@@ -53,6 +54,7 @@ __all__ = [
     "FORMATS",
     "SEAMS",
     "SEVERITIES",
+    "Apart",
     "Columns",
     "Consumer",
     "Event",

@@ -65,6 +65,8 @@ class Columns:
         tag_names: For spans: what tags that are written as numbers are called, in the order of the numbers.
         group: Rows with the same value in this column are never divided between splits; None: only equal texts are
             kept together.
+        strata: Of several data sets that were put together: the column that says which one a row is of. Each split gets
+            its share of each.
         layout: For what is generated: how a row becomes a conversation.
         announcements: How the roles were found, one sentence each, for the user to read.
     """
@@ -80,6 +82,7 @@ class Columns:
     negatives: tuple[str, ...] = ()
     tag_names: tuple[str, ...] = ()
     group: str | None = None
+    strata: str | None = None
     layout: Layout | None = None
 
     @property

@@ -52,6 +52,22 @@ class Head:
     config: Mapping[str, Any]
 
 
+class Apart(Protocol):
+    """What makes tokens of some of the rows in a process of its own: it can be pickled, with all that it needs.
+
+    The pieces of parts of the rows, one part behind the other, are those of the whole rows, but for ``rows``, which
+    count from 0 in every part, and ``notes``.
+    """
+
+    def __call__(self, rows: Rows) -> Iterator[Features]:
+        """As `Task.token_batches`."""
+        ...
+
+    def noted(self, notes: Sequence[tuple[int, Mapping[str, Any]]]) -> Mapping[str, Any]:
+        """The notes of whole rows: of the number of each part's first row and its notes, in order."""
+        ...
+
+
 class Task(Protocol):
     """What is to be learned: how rows become tensors, what the loss is, how outputs become answers."""
 
@@ -76,6 +92,10 @@ class Task(Protocol):
         What the pieces hold depends on `token_columns`, the tokenizer, ``max_length`` and `token_settings` alone:
         it may be kept on disk and used again whatever the task has learned.
         """
+        ...
+
+    def apart(self, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Apart | None:
+        """What does the same in a process of its own; None where the tokenizer does nearly all of the work itself."""
         ...
 
     def token_columns(self, rows: Rows) -> tuple[str, ...]:

@@ -29,12 +29,14 @@ from supertune.data.split_by_time import split_by_time
 from supertune.data.split_sizes import shares_of
 from supertune.data.table import BadRow, Step, Table
 from supertune.data.table_file import TABLE_FORMATS, TableFormat, check_format, parse_format, write_table
+from supertune.data.together import SOURCE, stacked
 from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_folder
 
 __all__ = [
     "CHECKS",
     "OPERATORS",
     "READERS",
+    "SOURCE",
     "TABLE_FORMATS",
     "Applied",
     "BadRow",
@@ -81,6 +83,7 @@ __all__ = [
     "shares_of",
     "split_by_time",
     "split_table",
+    "stacked",
     "texts_fingerprint",
     "tokens_folder",
     "well_formed",

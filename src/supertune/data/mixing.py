@@ -32,11 +32,13 @@ class Ingredient:
         table: Its rows.
         columns: Its columns, with a layout.
         times: How often each row is taken: 1 as it is, 2 twice, 0.5 half of the rows, drawn.
+        name: What the column ``source`` says; None: what the table was read from.
     """
 
     table: Table
     columns: Columns
     times: float = 1.0
+    name: str | None = None
 
 
 def mixed(ingredients: Sequence[Ingredient], seed: int) -> tuple[Table, Columns]:
@@ -60,7 +62,7 @@ def mixed(ingredients: Sequence[Ingredient], seed: int) -> tuple[Table, Columns]
         )
     plain = _is_plain(ingredients[0].columns)
     name = " + ".join(dict.fromkeys(one.table.source for one in ingredients))
-    parts = [[one.table.fingerprint, _described(one.columns), one.times] for one in ingredients]
+    parts = [[one.table.fingerprint, _described(one.columns), one.times, one.name] for one in ingredients]
     key = spill.key_of({"mixed": parts, "seed": seed})
     columns = _columns(plain)
     if (table := spill.opened(key, name)) is not None:
@@ -102,7 +104,9 @@ def _add(builder: TableBuilder, one: Ingredient, times: IntArray, *, plain: bool
     characters = 0
     for row, record in _rows(one, plain=plain):
         for _ in range(times[row]):
-            records.append({**record, "source": one.table.source, "source_row": int(one.table.row_ids[row])})
+            records.append(
+                {**record, "source": one.name or one.table.source, "source_row": int(one.table.row_ids[row])}
+            )
             characters += sum(len(message["content"]) for message in record.get("messages", ()))
         if len(records) >= _BATCH_ROWS or characters > _BATCH_CHARACTERS:
             _flush(builder, records)

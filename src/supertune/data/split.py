@@ -141,6 +141,10 @@ def _cut(
     labels = stratum_codes(table, columns)
     # Rows without a label are one more class, and so are all rows where there is no label column.
     codes, classes = labels.of["all"] + 1, len(labels.labels) + 1
+    if columns.strata is not None:
+        # Of each data set its share of each class.
+        names, of = np.unique(table.column(columns.strata), return_inverse=True)
+        codes, classes = codes + classes * of.astype(codes.dtype), classes * len(names)
     assignment = _assign(together.groups, codes, classes, np.array([*shares.values()]), rng)
     parameters: dict[str, object] = {"fractions": list(shares.values()), "seed": seed}
     if near_duplicates:

@@ -10,6 +10,15 @@ from supertune.models.embedded import provide_e5, provide_gemma, provide_minilm
 from supertune.models.embedding import embedding_of, write_embedding
 from supertune.models.heads import begin_output, load_with_head
 from supertune.models.loading import check_body_loaded, load_configuration, quiet_loading
+from supertune.models.quantised import (
+    Quantization,
+    check_quantization,
+    compute_in,
+    dequantised,
+    held_bytes,
+    move,
+    quantise,
+)
 from supertune.models.resolving import find_model
 from supertune.models.source import Entry, Kind, ModelSource, Pooling, TextEmbedding
 from supertune.models.tokenizer import (
@@ -30,18 +39,25 @@ __all__ = [
     "Kind",
     "ModelSource",
     "Pooling",
+    "Quantization",
     "TextEmbedding",
     "begin_output",
     "check_body_loaded",
+    "check_quantization",
     "choose_padding",
+    "compute_in",
     "count_parameters",
     "default_max_length",
     "default_model",
+    "dequantised",
     "embedding_of",
+    "held_bytes",
     "load_configuration",
     "load_tokenizer",
     "load_with_head",
+    "move",
     "override_dropout",
+    "quantise",
     "quiet_loading",
     "resolve",
     "save_tokenizer",

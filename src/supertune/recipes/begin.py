@@ -11,7 +11,7 @@ import numpy as np
 from supertune.config import Config
 from supertune.contracts import Features, LearnsBySimilarity, Task
 from supertune.errors import UserError
-from supertune.models import begin_output, load_with_head, override_dropout
+from supertune.models import begin_output, compute_in, load_with_head, move, override_dropout, quantise
 from supertune.recipes.head import fit_head
 from supertune.recipes.kinds import kind_of
 from supertune.recipes.label_rows import with_label_rows
@@ -129,6 +129,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
 
     def opened() -> PreTrainedModel:
         model = load_with_head(start.source, task.head(), pad_token_id=start.tokenizer.pad_token_id)
+        quantise(model, start.config.model.quantization)
         if settings.dropout is not None:
             override_dropout(model, settings.dropout)
         prepared = start.strategy.prepare(model)
@@ -157,7 +158,7 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     if settings.embeddings == "rows" and model.get_input_embeddings().weight.requires_grad:
         vocabulary = UsedVocabulary(model, features.values(), padding)
         features = {split: vocabulary.encode(encoded) for split, encoded in features.items()}
-    torch.nn.Module.to(model, start.device)
+    move(model, start.device)
     plan = Plan(
         epochs=settings.epochs,
         batching=Batching(settings.batch_size, settings.batch_tokens, "labels" if similar is not None else None),
@@ -168,6 +169,8 @@ def begin(start: Start, task: Task, features: Mapping[str, Features]) -> Trainin
     )
     steps = plan.steps(features["train"])
     task = task.relating(features["train"])
+    if start.precision == "bf16":
+        compute_in(model, torch.bfloat16)
     learner = _learner(start, _objective(start, task, model, frozen_layers, features["train"]), model, steps)
     seed = torch_seed(settings.seed, "dropout")
     torch.manual_seed(seed)

@@ -26,7 +26,7 @@ from supertune.models import load_tokenizer
 from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
 from supertune.recipes.label_errors import find_label_errors
-from supertune.recipes.rows import find_columns, read_given, readable, sample_texts
+from supertune.recipes.rows import find_columns, read_all, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.template import for_model
 from supertune.recipes.vectors import task_settings
@@ -145,7 +145,7 @@ def check(
         check_review_file(review)
         label_errors = True
     console.heading("Data")
-    tables = read_given(config, data, console)
+    config, tables = read_all(config, data, console)
     columns = find_columns(config, tables, console)
     tables = readable(tables, columns, config)
     labelled: dict[str, Table] = {}

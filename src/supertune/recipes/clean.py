@@ -30,7 +30,7 @@ from supertune.files import atomic_folder, write_text
 from supertune.language import around_difference, guess_language
 from supertune.recipes.clean_page import preparation_page
 from supertune.recipes.label_errors import find_label_errors
-from supertune.recipes.prepared_folder import refuse_existing_folder
+from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.runs import versions
 
@@ -87,6 +87,7 @@ def clean(
     """
     form = parse_format(wanted)
     refuse_existing_folder(out)
+    refuse_several_sources(preparation.config)
     # Steps that were named wrongly are told before a row is read.
     chosen = [built(OPERATORS, step.name, step.options, step.where) for step in preparation.steps or ()]
     console.heading("Data")

@@ -19,6 +19,7 @@ from supertune.recipes.kinds import kind_of
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.start import Start
 from supertune.recipes.template import for_model
+from supertune.recipes.token_processes import token_pieces
 from supertune.tasks import TASKS, tokenizer_fingerprint
 from supertune.train import token_losses
 
@@ -60,6 +61,7 @@ def encode_labelled(
     *,
     cache: TokenCache,
     progress: Callable[[int], None] | None = None,
+    processes: int = 1,
 ) -> Features:
     """A table as tokens and targets; the tokens of many texts are kept for the next time.
 
@@ -70,13 +72,14 @@ def encode_labelled(
         max_length: Tokens per text, special tokens included.
         cache: Where tokens are kept from one run to the next.
         progress: Called with the number of rows done, as tokenising goes on.
+        processes: How many may work on it, where there are many rows (`token_pieces`).
 
     Raises:
         UserError: A row has a label that was not learned; names the file, which the task does not know.
     """
     with in_file(table):
         targets = task.targets(table)
-    tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress)
+    tokens = _kept_tokens(task, table, tokenizer, max_length, cache, progress, processes)
     if tokens is None:
         tokens = task.encode(table, tokenizer, max_length, labelled=False, progress=progress)
     return task.with_targets(replace(tokens, table=table), targets)
@@ -89,6 +92,7 @@ def _kept_tokens(
     max_length: int,
     cache: TokenCache,
     progress: Callable[[int], None] | None,
+    processes: int,
 ) -> Features | None:
     """The tokens from the cache, put there if need be; None where that does not pay or is not possible."""
     texts, characters = texts_fingerprint(table, task.token_columns(table))
@@ -100,7 +104,7 @@ def _kept_tokens(
     key = sha256_bytes(settings.encode())
 
     def pieces() -> Iterator[Features]:
-        for piece in task.token_batches(table, tokenizer, max_length):
+        for piece in token_pieces(task, table, tokenizer, max_length, processes=processes):
             yield piece
             if progress is not None and len(piece):
                 progress(int(piece.rows[-1]) + 1)
@@ -127,6 +131,7 @@ def encode_splits(start: Start, task: Task, rows: LoadedRows, console: Console) 
                 start.max_length,
                 cache=cache,
                 progress=after(done, bar),
+                processes=start.config.train.threads or 1,
             )
             done += len(table)
             bar(done)

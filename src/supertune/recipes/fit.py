@@ -94,6 +94,8 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         split: counts_of(found).summary() for split, found in prepared.features.items() if found.notes is not None
     }
     store.write_rows(became)
+    if prepared.sources:
+        store.update_manifest(sources=list(prepared.sources))
     if prepared.mixed:
         store.update_manifest(mixed=prepared.mixed)
     if prepared.stopping:
@@ -265,6 +267,7 @@ def write_start(store: RunStore, start: Start, rows: LoadedRows) -> None:
             "sha256": start.source.sha256,
             "license": start.source.license,
             "provenance": start.source.provenance,
+            "quantization": start.config.model.quantization,
         },
         seeds={"train.seed": start.config.train.seed, "data.split_seed": start.config.data.split_seed},
         data={

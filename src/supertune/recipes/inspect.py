@@ -16,7 +16,7 @@ from supertune.models import load_tokenizer
 from supertune.recipes.inspecting.inspection import Inspection
 from supertune.recipes.inspecting.texts import text_rows
 from supertune.recipes.inspecting.written import written_rows
-from supertune.recipes.rows import find_columns, read_given, sample_texts
+from supertune.recipes.rows import find_columns, read_all, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 
 __all__ = ["Inspection", "inspect"]
@@ -32,7 +32,7 @@ def inspect(config: Config, data: object = None, *, rows: int, console: Console)
         UserError: The data cannot be read, the model cannot be found, or its template cannot be used.
     """
     writing = config.task.name in WRITING
-    tables = read_given(config, data, console)
+    config, tables = read_all(config, data, console)
     # What is found of the columns stands above the rows.
     columns = find_columns(config, tables, Console(quiet=True), need_label=writing)
     table = next(iter(tables.values()))

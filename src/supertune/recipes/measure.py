@@ -17,6 +17,7 @@ from supertune.recipes.kinds import kind_of
 from supertune.recipes.measured import Held, Measurement
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
+from supertune.recipes.source_scores import by_source
 from supertune.recipes.without_leaked import without_leaked
 
 
@@ -41,6 +42,7 @@ def measure(
         measured = measure_outcome(answers.outcome, metrics_for(answers.outcome.answers), **settings)
         scores[split], undefined = measured.scores, measured.undefined
     scores |= without_leaked(rows, held, settings)
+    scores |= by_source(rows, held, settings)
     test = held.get("test")
     if test is None or not config.evaluate.baselines:
         return Measurement(held, scores, saved.task.primary_metric, kind.rival, undefined)

@@ -21,6 +21,7 @@ from supertune.recipes.forgetting import measure_forgetting
 from supertune.recipes.measured import Held, Measurement, Writings
 from supertune.recipes.rows import LoadedRows
 from supertune.recipes.saved import SavedModel, untrained
+from supertune.recipes.source_scores import by_source
 from supertune.recipes.without_leaked import without_leaked
 from supertune.recipes.written import Author, asked_rows, written_outcome
 from supertune.tasks import GenerationTask
@@ -87,6 +88,7 @@ def measure_writing(
         for split, outcome in likely.items()
     }
     scores |= without_leaked(rows, held, settings)
+    scores |= by_source(rows, held, settings)
     scores |= {f"{final}_{name}": values for name, values in baselines.items()}
     general = measure_forgetting(saved, before, task, config, console) if before is not None else None
     forgotten = {} if general is None else general.differences

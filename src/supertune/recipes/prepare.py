@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from supertune.recipes.encode import encode_splits, fitted_task, gate_input, lab
 from supertune.recipes.mixed import with_mixed
 from supertune.recipes.negatives import with_negatives
 from supertune.recipes.rows import LoadedRows, load_rows
+from supertune.recipes.sources import by_weight
 from supertune.recipes.start import Start, prepare_start
 from supertune.recipes.teacher import with_teacher
 from supertune.recipes.template import with_answers, with_template
@@ -32,6 +33,7 @@ class Prepared:
         report: What the gate found.
         stopping: The findings for which training must not begin.
         mixed: File that is learned from beside the training rows → what was taken of it, for the manifest.
+        sources: What each of several data sets gives to learn, for the manifest; none where there is one alone.
     """
 
     start: Start
@@ -41,6 +43,7 @@ class Prepared:
     report: GateReport
     stopping: tuple[Finding, ...]
     mixed: Mapping[str, Any]
+    sources: Sequence[Mapping[str, Any]] = ()
 
     @property
     def learned(self) -> dict[str, Features]:
@@ -85,5 +88,6 @@ def prepare(
     features["train"] = with_negatives(start, task, features["train"], console)
     console.heading("Gate")
     report, stopping = gate(gate_input(start, rows, features), config.data.allow, console)
+    features["train"], sources = by_weight(config, found.splits["train"], features, found.whole, console)
     features["train"], mixed = with_mixed(start, task, features["train"], console)
-    return Prepared(start, task, rows, features, report, tuple(stopping), mixed)
+    return Prepared(start, task, rows, features, report, tuple(stopping), mixed, sources)

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from supertune.config import Config
 from supertune.data import TABLE_FORMATS
 from supertune.errors import UserError
 from supertune.files import explained
+from supertune.recipes.sources import several_sources
+
+
+def refuse_several_sources(config: Config) -> None:
+    """Check that there is one source: a prepared set is made of one, and several can be learned from together.
+
+    Raises:
+        UserError: ``data.source`` is a list.
+    """
+    if several_sources(config):
+        raise UserError(
+            "is a list: rows are prepared source by source",
+            where="data.source",
+            fix="prepare each on its own, and name the prepared folders in the list that train reads",
+        )
 
 
 def refuse_existing_folder(out: Path | None) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast, get_args
+from typing import Any
 
 import numpy as np
 
-from supertune.config import Config, DataConfig
+from supertune.config import Config, DataConfig, SourceConfig
 from supertune.console import Console
-from supertune.contracts import Columns, Face, Format, Generation, LearnsBySimilarity
+from supertune.contracts import Columns, Format, Generation, LearnsBySimilarity
 from supertune.conversation_rows import said
 from supertune.data import (
+    SOURCE,
     Table,
     complete_splits,
     conversations_in,
@@ -26,6 +27,7 @@ from supertune.data import (
 )
 from supertune.errors import UserError
 from supertune.language import LanguageGuess, guess_language, is_blank
+from supertune.recipes.sources import generation_of, read_together, several_sources
 from supertune.strategies import build_strategy
 from supertune.tasks import TASKS
 
@@ -60,6 +62,7 @@ class LoadedRows:
         announcements: What was decided on the way, for the user to read.
         shares: Of training, validation and test rows, where they were cut here.
         per_label: Rows per label, on average, of the table that the training rows come from.
+        sources: The data sets that were put together, with what was found of each; none where there is one alone.
     """
 
     columns: Columns
@@ -70,11 +73,24 @@ class LoadedRows:
     announcements: tuple[str, ...]
     shares: tuple[float, ...] = tuple(DataConfig().split)
     per_label: float = math.inf
+    sources: tuple[SourceConfig, ...] = ()
 
     @property
     def given_splits(self) -> bool:
         """True when the user gave more than one split."""
         return "all" not in self.given
+
+
+def read_all(config: Config, data: object, console: Console) -> tuple[Config, dict[str, Table]]:
+    """As `read_given`; several data sets are put together, and the configuration is that of what comes of it.
+
+    Raises:
+        UserError: As there, or several cannot be put together.
+    """
+    if data is None and several_sources(config):
+        together = read_together(config, console)
+        return together.config, together.tables
+    return config, read_given(config, data, console)
 
 
 def read_given(config: Config, data: object, console: Console) -> dict[str, Table]:
@@ -119,7 +135,7 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
             separator=config.data.separator,
             pair=config.data.pair,
             tag_names=config.data.tag_names or (),
-            generation=_generation(config),
+            generation=generation_of(config),
         )
     except UserError as error:
         task = None if config.task.name != Config().task.name else _task_of_texts(first)
@@ -133,7 +149,9 @@ def find_columns(config: Config, tables: Mapping[str, Table], console: Console, 
             where="task.symmetric",
             fix="name both texts: --pair --text one --text other",
         )
-    columns = replace(columns, symmetric=config.task.symmetric, group=config.data.group or columns.group)
+    strata = SOURCE if several_sources(config) and SOURCE in first.column_names else None
+    group = config.data.group or columns.group
+    columns = replace(columns, symmetric=config.task.symmetric, group=group, strata=strata)
     for announcement in columns.announcements:
         console.say(f"  {announcement}")
     wanted = [*columns.text, *(columns.labels if need_label else ())]
@@ -163,13 +181,6 @@ def _task_of_texts(table: Table) -> str | None:
     return _WRITTEN.get(found.layout.format) if found.layout is not None else None
 
 
-def _generation(config: Config) -> Generation | None:
-    task = config.task
-    if task.name not in get_args(Face):
-        return None
-    return Generation(cast(Face, task.name), task.prompt, task.system, task.roles or {})
-
-
 def readable(tables: Mapping[str, Table], columns: Columns, config: Config) -> dict[str, Table]:
     """The tables with rows that are what the task reads: conversations, where something is to be written.
 
@@ -187,7 +198,7 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
     Raises:
         UserError: Something in the data does not allow it; names file, row or column.
     """
-    tables = read_given(config, data, console)
+    config, tables = read_all(config, data, console)
     columns = find_columns(config, tables, console)
     tables = readable(tables, columns, config)
     given: dict[str, Table] = {}
@@ -229,6 +240,7 @@ def load_rows(config: Config, data: object, console: Console) -> LoadedRows:
         announcements=(*announcements, *cut),
         shares=tuple(fractions),
         per_label=per_label,
+        sources=tuple(several_sources(config)) if columns.strata is not None else (),
     )
 
 

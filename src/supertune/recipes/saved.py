@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,12 @@ from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, sha256_bytes, write_json
 from supertune.models import (
     ModelSource,
+    Quantization,
+    dequantised,
     load_configuration,
     load_tokenizer,
     load_with_head,
+    quantise,
     resolve,
     save_tokenizer,
     weights_digest,
@@ -53,6 +56,7 @@ class SavedModel:
         max_length: Tokens per text, as trained.
         base: Name and SHA-256 of what was fine-tuned.
         strategy: How it was trained, and what puts together again what was saved.
+        quantization: In how few bits its base is held, as it was trained.
     """
 
     model: PreTrainedModel
@@ -61,6 +65,7 @@ class SavedModel:
     max_length: int
     base: dict[str, str]
     strategy: Strategy
+    quantization: Quantization = "none"
 
     def outputs(self, features: Features, batch_size: int = 64, **options: Any) -> NDArray[Any]:
         """What the task keeps of every item to answer by, float32 (items, …)."""
@@ -89,6 +94,8 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
         "base": {"name": name, "sha256": source.sha256, "license": source.license},
         "strategy": start.config.strategy.model_dump(exclude_defaults=True) | {"name": strategy.name},
     }
+    if start.config.model.quantization != "none":
+        described["quantization"] = start.config.model.quantization
     tell_stops(model, task, start.tokenizer)
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
@@ -129,8 +136,12 @@ def _writing(write: Any, *arguments: Any) -> None:
         raise OSError(int(number), str(error)) from error
 
 
-def open_saved(folder: Path) -> SavedModel:
+def open_saved(folder: Path, *, plain: bool = False) -> SavedModel:
     """Open what `save_model` wrote.
+
+    Args:
+        folder: Where it was written.
+        plain: Of a base that is held in few bits: with matrices of 32 bits that hold the rounded numbers.
 
     Raises:
         UserError: A file is missing or damaged, or the base model of an adapter is not here, or has changed.
@@ -152,14 +163,20 @@ def open_saved(folder: Path) -> SavedModel:
         strategy = build_strategy(settings.pop("name"), settings)
     except (KeyError, TypeError, UserError) as error:
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+    quantization: Quantization = described.get("quantization", "none")
+    if quantization not in get_args(Quantization):
+        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file")
     source = _base(base, folder) if strategy.adapter else resolve(str(folder))
     new = strategy.adapter or strategy.own_head
     # Of an adapter too it is the one that was trained with, whatever the base has now.
     tokenizer = load_tokenizer(replace(source, folder=folder), max_length=max_length)
     opened = load_with_head(source, base_head(strategy, task, source), pad_token_id=tokenizer.pad_token_id, new=new)
+    quantise(opened, quantization)
+    if plain:
+        dequantised(opened)
     model = strategy.load(opened, str(folder))
     model.train(False)
-    return SavedModel(model, tokenizer, task, max_length, base, strategy)
+    return SavedModel(model, tokenizer, task, max_length, base, strategy, quantization)
 
 
 def model_of_run(name: str) -> Path | None:
@@ -191,7 +208,7 @@ def untrained(saved: SavedModel, model: ModelConfig) -> SavedModel:
     allowed = {"allow_pickle": model.allow_pickle, "trust_remote_code": model.trust_remote_code}
     source = _base(saved.base, Path(saved.base["name"]), **allowed)
     opened = load_with_head(source, saved.task.head(), pad_token_id=saved.tokenizer.pad_token_id)
-    return replace(saved, model=opened)
+    return replace(saved, model=quantise(opened, saved.quantization))
 
 
 def base_head(strategy: Strategy, task: Task, source: ModelSource) -> Head:

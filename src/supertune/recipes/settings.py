@@ -9,7 +9,7 @@ from supertune.config import Config
 from supertune.contracts import Columns, LearnsBySimilarity, ReadsLabels, Strategy, Task
 from supertune.errors import UserError
 from supertune.recipes.kinds import kind_of
-from supertune.strategies import build_strategy
+from supertune.strategies import STRATEGIES, build_strategy
 from supertune.tasks import TASKS, WritingSettings
 from supertune.train import DISTILLATION_LOSSES, RATE_FACTORS
 
@@ -123,6 +123,7 @@ def check_strategy(config: Config) -> None:
     Raises:
         UserError: A setting means nothing for it, or the strategy is not for the task.
     """
+    check_quantized(config)
     if config.strategy.name != "auto":
         strategy = chosen_strategy(config)
         kind = TASKS[config.task.name].answers
@@ -138,6 +139,38 @@ def check_strategy(config: Config) -> None:
             "belongs to a strategy, and that is still to be chosen",
             where=f"strategy.{key}",
             fix="name the strategy instead of auto, or leave it out",
+        )
+
+
+def check_quantized(config: Config) -> None:
+    """Check that a base in few bits is not to learn itself, and that the strategy can stand on one.
+
+    Raises:
+        UserError: It is, or it cannot.
+    """
+    kind = config.model.quantization
+    if kind == "none" or config.strategy.name == "auto":
+        return
+    strategy = chosen_strategy(config)
+    fitting = [name for name, each in STRATEGIES.items() if each().adapter]
+    if not strategy.adapter:
+        raise UserError(
+            f"{strategy.name} learns weights of the model itself or computes with all of them, and a base in few bits "
+            f"({kind}) cannot learn",
+            where="model.quantization",
+            fix=f"--strategy {' or '.join(fitting[:2])} (any of {', '.join(fitting)}), or leave it out",
+        )
+    if strategy.name == "dora" and kind == "8bit":
+        raise UserError(
+            "dora needs the lengths of the base's columns, which peft cannot compute of 8-bit matrices everywhere",
+            where="model.quantization",
+            fix="--set model.quantization=4bit, or --strategy lora",
+        )
+    if config.strategy.initialisation == "pissa":
+        raise UserError(
+            f"PiSSA takes its matrices out of the base, whose weights would have to be written anew in {kind}",
+            where="strategy.initialisation",
+            fix="--set strategy.initialisation=zero, or leave out model.quantization",
         )
 
 

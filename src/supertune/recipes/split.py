@@ -21,7 +21,7 @@ from supertune.data import (
 )
 from supertune.errors import UserError
 from supertune.files import atomic_folder
-from supertune.recipes.prepared_folder import refuse_existing_folder
+from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import find_columns, read_given
 from supertune.runs import versions
 
@@ -79,6 +79,7 @@ def split(
     """
     form = parse_format(wanted)
     refuse_existing_folder(out)
+    refuse_several_sources(config)
     if choices.time is not None and config.data.group is not None:
         what = "rows of one group may be old and new: by time and by group at once cannot be had"
         raise UserError(what, where="--time, --group", fix="choose one of them")

@@ -18,6 +18,7 @@ from supertune.models import (
     USUAL_MAX_LENGTH,
     USUAL_WRITTEN_LENGTH,
     ModelSource,
+    check_quantization,
     choose_padding,
     count_parameters,
     default_max_length,
@@ -207,6 +208,10 @@ def prepare_start(config: Config, rows: LoadedRows, console: Console) -> Start:
 
 def _chosen(config: Config, rows: LoadedRows, source: ModelSource, console: Console) -> tuple[Config, str]:
     """The configuration with a strategy in the place of ``auto``, and why that one."""
+    if config.model.quantization != "none":
+        why = f"a base in few bits ({config.model.quantization}) does not learn itself"
+        console.say(f"  strategy lora: {why}")
+        return config.with_values({"strategy.name": "lora"}), why
     model = load_configuration(source)
     choice = choose_strategy(
         rows.per_label,
@@ -248,6 +253,7 @@ def settle(
         precision = train.precision
     strategy = chosen_strategy(config)
     check_fits(config, strategy, rows.columns)
+    check_quantization(config.model.quantization, str(device))
     room = source.max_positions - strategy.extra_tokens
     if config.model.max_length is None and room >= 8:
         max_length = min(max_length, room)
@@ -269,6 +275,7 @@ def settle(
     if parameters and (weak := strategy.caution(parameters)):
         console.warn(weak)
     values: dict[str, object] = {
+        **({"data.source": [each.model_dump(exclude_defaults=True) for each in rows.sources]} if rows.sources else {}),
         "data.text": [*rows.columns.text, *rows.columns.negatives],
         "data.label": list(rows.columns.labels) if len(rows.columns.labels) > 1 else rows.columns.label,
         "data.pair": rows.columns.pair,

@@ -158,7 +158,7 @@ def _card(story: Story, said: str) -> ModelCard:
         supertune_code=_supertune_code(_examples(described) if story.task.columns.pair else None),
         languages=(story.rows.language.language,),
         license=None if source.license == "unknown" else source.license.lower(),
-        provenance={"model": source.provenance, "sha256": source.sha256, "licence": source.license},
+        provenance=_base_facts(story),
         teacher={} if teacher is None else _teacher_facts(teacher),
         baselines=named_baselines(story.measured, "en"),
         labels=described.labels,
@@ -174,6 +174,18 @@ def _card(story: Story, said: str) -> ModelCard:
         settings={key: str(value) for key, value in train.items()},
         versions=dict(story.store.manifest["versions"]),
     )
+
+
+_BITS = {
+    "4bit": "4 bits while it was trained (NF4, scales quantised once more), and whenever supertune opens it",
+    "8bit": "8 bits while it was trained (LLM.int8), and whenever supertune opens it",
+}
+
+
+def _base_facts(story: Story) -> dict[str, str]:
+    source, kind = story.start.source, story.start.config.model.quantization
+    facts = {"model": source.provenance, "sha256": source.sha256, "licence": source.license}
+    return facts if kind == "none" else {**facts, "held in": _BITS[kind]}
 
 
 def _teacher_facts(teacher: Teacher) -> dict[str, str]:

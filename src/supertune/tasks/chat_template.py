@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from supertune.conversations import Message
@@ -328,11 +329,28 @@ def _writes_bos(template: ChatTemplate) -> bool:
     return True
 
 
+_OF_DICTIONARIES = frozenset(dir(dict))
+
+
+@lru_cache(maxsize=64)
 def _compile(text: str) -> Any:
     # The public function converts and copies each conversation anew, which takes as long as rendering a short one.
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
-    return _compile_jinja_template(text)
+    # One of our own: what is kept there is the library's.
+    compiled = getattr(_compile_jinja_template, "__wrapped__", _compile_jinja_template)(text)
+    # A chain of mappings is walked at every rendering, and nobody changes it any more.
+    compiled.globals = dict(compiled.globals)
+    environment, usual = compiled.environment, compiled.environment.getattr
+
+    def entry_or_attribute(value: Any, name: str) -> Any:
+        # As Jinja does, which first looks for an attribute, in vain: messages are dictionaries.
+        if type(value) is dict and name in value and name not in _OF_DICTIONARIES:
+            return value[name]
+        return usual(value, name)
+
+    environment.getattr = entry_or_attribute
+    return compiled
 
 
 def _read_variables(text: str) -> frozenset[str]:

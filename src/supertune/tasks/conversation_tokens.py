@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -259,15 +258,16 @@ class ConversationEncoder:
             full_lengths=np.array(full_lengths, np.int64),
         )
 
-    def _stops(self, text: Rendered, ids: list[int], weights: NDArray[np.float32]) -> Counter[str]:
+    def _stops(self, text: Rendered, ids: list[int], weights: NDArray[np.float32]) -> dict[str, int]:
         """How often each token that ends an answer is really learned, after cutting."""
-        found: Counter[str] = Counter()
-        for stop in set(text.stops):
-            wanted, place = self._id(stop), -1
+        found: dict[str, int] = {}
+        for stop in dict.fromkeys(text.stops):
+            wanted, place, learned = self._id(stop), -1, 0
             for _ in range(ids.count(wanted)):
                 place = ids.index(wanted, place + 1)
-                if weights[place]:
-                    found[stop] += 1
+                learned += bool(weights[place])
+            if learned:
+                found[stop] = learned
         return found
 
     def _id(self, token: str) -> int:

@@ -15,6 +15,7 @@ from supertune.conversation_rows import columns_needed, conversations_of
 from supertune.errors import UserError
 from supertune.tasks.answer_rendering import AnswerRenderer, adopt_answer_template
 from supertune.tasks.chat_template import adopt_template
+from supertune.tasks.conversation_parts import ConversationParts
 from supertune.tasks.conversation_tokens import ConversationEncoder, TooLong, portions
 from supertune.tasks.encoder_decoder import WRITTEN, second_half
 from supertune.tasks.likelihoods import check_head, likelihood_outcome, summed_loss, token_likelihoods
@@ -222,6 +223,11 @@ class GenerationTask(TextTask):
         Rows that cannot be learned have none, and are counted in the last piece's notes (`RenderingCounts`).
         """
         yield from self.encoder(tokenizer, max_length).batches(conversations_of(rows, self.columns))
+
+    def apart(self, tokenizer: PreTrainedTokenizerBase, max_length: int) -> ConversationParts:
+        """Most of the work is Python's, one row after the other."""
+        renderer = self.encoder(tokenizer, max_length).renderer
+        return ConversationParts(renderer, self.columns, max_length, self.settings.too_long)
 
     def token_lengths(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[IntArray]:
         """How many tokens each row's longest item needs; 0 for rows that cannot be learned."""

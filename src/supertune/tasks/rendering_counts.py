@@ -102,10 +102,11 @@ class RenderingCounts:
         """Nothing of an item was left to learn."""
         _once(self.silent_rows, row)
 
-    def learned(self, row: int, text: Rendered, stops: Counter[str]) -> None:
+    def learned(self, row: int, text: Rendered, stops: Mapping[str, int]) -> None:
         """An item is learned from, with so many tokens that end answers."""
         self.items += 1
-        self.stops.update(stops)
+        for stop, count in stops.items():
+            self.stops[stop] += count
         self.unstopped += text.unstopped
         if text.rewritten:
             _once(self.rewritten_rows, row)
@@ -177,6 +178,19 @@ class RenderingCounts:
         for name in _LISTS:
             setattr(found, name, named(getattr(self, name)))
         return found
+
+    def add(self, other: RenderingCounts) -> None:
+        """Count rows that come after these as well: ``other`` has other numbers for its rows."""
+        for name in ("rows", "items", "appended_rows", "unstopped", "stopped_rows"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in _LISTS:
+            getattr(self, name).extend(getattr(other, name))
+        self.long_rows.update(other.long_rows)
+        self.longest = max(self.longest, other.longest)
+        for kind, rows in other.problems.items():
+            self.problems.setdefault(kind, []).extend(rows)
+            self.examples.setdefault(kind, other.examples[kind])
+        self.stops.update(other.stops)
 
     @staticmethod
     def from_summary(summary: Mapping[str, Any]) -> RenderingCounts:

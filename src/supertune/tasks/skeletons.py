@@ -5,6 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, chain
+from operator import sub
 from typing import TYPE_CHECKING
 
 from supertune.conversations import Conversation
@@ -30,6 +33,11 @@ class Skeleton:
     literals: tuple[str, ...]
     ends: tuple[int, ...]
 
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Characters of each message of the one that was looked at, in the order in which they are written."""
+        return [len(stands_for(index)) for index in self.order]
+
     def filled(self, contents: Sequence[str], text: str) -> Rendered | None:
         """What would be found of a conversation of this shape; None where the template writes it otherwise.
 
@@ -37,19 +45,15 @@ class Skeleton:
             contents: What its messages say.
             text: It, as the template writes it.
         """
-        for said in (contents, [content.strip() for content in contents]):
-            parts = [self.literals[0]]
-            for place, index in enumerate(self.order, start=1):
-                parts += [said[index], self.literals[place]]
-            whole = "".join(parts)
+        for stripped in (False, True):
+            said = [contents[index].strip() if stripped else contents[index] for index in self.order]
+            whole = "".join([*chain.from_iterable(zip(self.literals, said, strict=False)), self.literals[-1]])
             if len(whole) - self.found.appended == len(text) and whole.startswith(text):
-                return self._shifted([said[index] for index in self.order], whole)
+                return self._shifted(said, whole)
         return None
 
     def _shifted(self, said: Sequence[str], text: str) -> Rendered:
-        shifts = [0]
-        for index, content in zip(self.order, said, strict=True):
-            shifts.append(shifts[-1] + len(content) - len(stands_for(index)))
+        shifts = [0, *accumulate(map(sub, map(len, said), self.lengths))]
         spans = tuple(
             Span(
                 span.begin + shifts[bisect_right(self.ends, span.begin)],

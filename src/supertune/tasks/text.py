@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supertune.contracts import Columns, Features, Head, IntArray, Rows, model_inputs
+from supertune.contracts import Apart, Columns, Features, Head, IntArray, Rows, model_inputs
 from supertune.tasks.tokenise import joined, token_batches, token_lengths
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class TextTask:
     def token_batches(self, rows: Rows, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Features]:
         """Token ids of the text columns, cut to ``max_length``; targets are left out. See `tokenise.token_batches`."""
         return token_batches(rows, self.columns, tokenizer, max_length)
+
+    def apart(self, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Apart | None:
+        """The tokenizer does nearly all of the work, on all cores."""
+        return None
 
     def token_columns(self, rows: Rows) -> tuple[str, ...]:
         """Those of the texts."""
