@@ -25,7 +25,8 @@ def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
                 rows=check_input.row_numbers(split, surplus),
                 message=f"{counted(len(surplus), 'surplus row')}{within(split)} {repeat} "
                 f"the text and label of {counted(groups, 'other row')}",
-                fix="remove the surplus rows, unless texts really come that often; a split keeps repeats together",
+                fix="nothing, if texts really come that often (a split keeps repeats together); else "
+                "supertune clean DATA --step exact-duplicates --out cleaned",
             )
         )
     return findings

@@ -48,8 +48,8 @@ def _finding(errors: LabelErrors, split: str, own: list[Suspect], rows: tuple[in
         f"probably wrong (about {expected / len(own):.0%} of them are; {shown}). In all about {total.expected:,.0f} of "
         f"{counted(judged, 'label')} ({percent(round(total.expected), judged)}) are wrong, "
         f"95 % interval {total.low:,.0f} to {total.high:,.0f}",
-        fix="read them and decide: supertune check DATA --label-errors --review labels.csv writes them for that; "
-        "nothing is changed by itself",
+        fix="read them and decide: supertune check DATA --review labels.csv writes them for that, and "
+        "supertune clean DATA --step 'review: {file: labels.csv}' --out cleaned does what you decided",
     )
 
 

@@ -57,7 +57,8 @@ def _within(check_input: CheckInput, split: str) -> Finding | None:
         split=split,
         rows=check_input.row_numbers(split, surplus),
         message=message + _some(check_input, [split]),
-        fix="nothing, if they are different cases; else keep one of each. A split keeps them together",
+        fix="nothing, if they are different cases (a split keeps them together); else keep one of each: "
+        "supertune clean DATA --step near-duplicates --out cleaned",
     )
 
 
@@ -82,8 +83,8 @@ def _across(check_input: CheckInput, split: str) -> Finding | None:
         message=f"{counted(len(rows), f'{split} row')} ({percent(len(rows), len(clusters))}) {be} nearly the same as "
         f"others that are looked at before {_ALIKE}: {where}; e.g. {_example(check_input, split, rows[0], earlier)}"
         + _some(check_input, [split, *earlier]),
-        fix=f"remove these rows from {split} or their like from the other file, or give one file and let it be split: "
-        "a split keeps them together",
+        fix=f"supertune clean TRAIN --{split} FILE --step near-duplicates --out cleaned takes their like out of the other "
+        "file; or give one file and let it be split: a split keeps them together",
     )
 
 
