@@ -16,7 +16,9 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
+# bitsandbytes only here: peft imports it wherever it is installed, which takes every process a second.
 test-slow: $(VENV)/installed-dev
+	$(INSTALL) bitsandbytes
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/installed-dev

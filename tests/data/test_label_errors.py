@@ -252,7 +252,7 @@ def test_splits_are_judged_together_and_named_apart_and_the_check_tells_of_each(
         assert hit >= 0.7 * len(finding.rows)
         assert list(finding.rows) == sorted(set(finding.rows))
     assert "95 % interval" in findings[0].message
-    assert "nothing is changed by itself" in findings[0].fix
+    assert "review: {file: labels.csv}" in findings[0].fix
     assert run_checks(CheckInput(splits, columns), only=["label-errors"]) == []
 
 

@@ -24,6 +24,7 @@ from supertune.strategies import build_strategy
 from tiny_decoders import TINY, face_rows, write_tiny_decoder
 
 pytest.importorskip("bitsandbytes")
+pytestmark = pytest.mark.slow
 
 KNOWN = {"data.allow": ["leakage", "contamination", "exact-duplicates", "label-conflicts"]}
 PLAIN = {**TINY, **KNOWN, "evaluate.baselines": False, "evaluate.generate": 3, "evaluate.general": "none"}
