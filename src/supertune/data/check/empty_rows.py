@@ -22,7 +22,8 @@ def check_empty_rows(check_input: CheckInput) -> list[Finding]:
                 split=split,
                 rows=check_input.row_numbers(split, blank),
                 message=f"{counted(len(blank), 'row')}{within(split)} ({percent(len(blank), len(table))}) {be} no text",
-                fix="write the missing texts, or supertune clean DATA --step missing --out cleaned; training leaves them out",
+                fix="write the missing texts, or supertune clean DATA --step missing --out cleaned; "
+                "training leaves them out",
             )
         )
     return findings

@@ -37,7 +37,7 @@ def check_leakage(check_input: CheckInput) -> list[Finding]:
                 rows=check_input.row_numbers(split, rows),
                 message=f"{counted(len(rows), f'{split} row')} ({percent(len(rows), total)}) can also be found "
                 f"elsewhere: {where}",
-                fix=f"supertune clean TRAIN --{split} FILE --step leakage --out cleaned takes them out of the other file; "
+                fix=f"supertune clean TRAIN --{split} FILE --step leakage --out cleaned takes them out of the other; "
                 "scores without them stand beside the others",
             )
         )

@@ -83,8 +83,8 @@ def _across(check_input: CheckInput, split: str) -> Finding | None:
         message=f"{counted(len(rows), f'{split} row')} ({percent(len(rows), len(clusters))}) {be} nearly the same as "
         f"others that are looked at before {_ALIKE}: {where}; e.g. {_example(check_input, split, rows[0], earlier)}"
         + _some(check_input, [split, *earlier]),
-        fix=f"supertune clean TRAIN --{split} FILE --step near-duplicates --out cleaned takes their like out of the other "
-        "file; or give one file and let it be split: a split keeps them together",
+        fix=f"supertune clean TRAIN --{split} FILE --step near-duplicates --out cleaned takes their like out of the "
+        "other file; or give one file and let it be split: a split keeps them together",
     )
 
 

@@ -48,7 +48,7 @@ def check_pii(check_input: CheckInput) -> list[Finding]:
                 rows=check_input.row_numbers(split, np.array(rows, np.int64)),
                 message=f"{counted(len(rows), 'row')}{within(split)} ({percent(len(rows), len(table))}) "
                 f"{'holds' if len(rows) == 1 else 'hold'} what looks like personal data: {listed(kinds)} ({first})",
-                fix="look at the rows: models repeat what they have read. supertune clean DATA --step pii --out cleaned "
+                fix="look at the rows: models repeat what they read. supertune clean DATA --step pii --out cleaned "
                 "masks it (docs/personal-data.md); names and postal addresses are not looked for",
             )
         )
