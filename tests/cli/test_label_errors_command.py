@@ -80,7 +80,9 @@ def test_planted_errors_are_found_listed_and_put_right_as_a_person_decides(place
 
 def test_rows_too_few_to_judge_are_refused_only_when_asked_for(place: tuple[Path, dict[int, str]]) -> None:
     folder, _ = place
-    (folder / "few.jsonl").write_text('{"text": "a b", "label": 1}\n{"text": "c d", "label": 2}\n', encoding="utf-8")
+    (folder / "few.jsonl").write_text(
+        '{"text": "where is my parcel", "label": 1}\n{"text": "I want my money back", "label": 2}\n', encoding="utf-8"
+    )
     code, _, said = run(folder, "check", "few.jsonl", "--label-errors")
     assert code == 2
     assert "cannot be told apart here" in said

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supertune.config import Config, dump_config, known_keys, load_config, parse_assignments
@@ -238,6 +238,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+@settings(max_examples=50)
 @given(st.fixed_dictionaries({}, optional=VALUES))
 def test_what_is_dumped_loads_the_same(values: dict[str, Any]) -> None:
     import tempfile

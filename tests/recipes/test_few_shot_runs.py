@@ -173,7 +173,9 @@ def own_model(kind: str, encoder: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["encoder", "entailment", "decoder"])
+@pytest.mark.parametrize(
+    "kind", ["encoder", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("entailment", "decoder"))]
+)
 def test_zero_shot_models_of_every_kind_are_read_back_and_need_no_supertune(
     kind: str, tmp_path: Path, tiny_encoder: Path
 ) -> None:

@@ -127,7 +127,9 @@ def test_interrupted_comes_to_what_uninterrupted_does(
     assert stored(broken) == stored(whole)
 
 
-@pytest.mark.parametrize("strategy", ["lora", "dora", "ia3"])
+@pytest.mark.parametrize(
+    "strategy", ["lora", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dora", "ia3"))]
+)
 def test_merged_is_a_whole_model_that_says_the_same(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, strategy)
     told = merge_run(run.path, tmp_path / "merged", console=Console(quiet=True))
@@ -185,7 +187,7 @@ def test_opening_a_run_runs_no_code_of_its_base(tmp_path: Path, tiny_encoder: Pa
         fit(tmp_path / "other", tiny_encoder, "lora", **{"model.trust_remote_code": True})
 
 
-@pytest.mark.parametrize("strategy", ["lora", "adapter", "probe"])
+@pytest.mark.parametrize("strategy", ["lora", "adapter", pytest.param("probe", marks=pytest.mark.slow)])
 def test_a_decoder_that_knows_no_padding(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     from transformers import LlamaConfig, LlamaModel
 

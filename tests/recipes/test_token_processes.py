@@ -90,9 +90,9 @@ def same(one: Any, other: Any) -> None:
     ("name", "settings", "others"),
     [
         ("chatml", {}, 1),
-        ("gemma", {"too_long": "drop"}, 1),
+        pytest.param("gemma", {"too_long": "drop"}, 1, marks=pytest.mark.slow),
         ("mistral", {"rewritten": "each"}, 2),
-        ("glm", {"learn": "last", "too_long": "error"}, 1),
+        pytest.param("glm", {"learn": "last", "too_long": "error"}, 1, marks=pytest.mark.slow),
     ],
 )
 def test_one_process_and_several_make_the_same_of_cut_left_out_and_refused_rows(name, settings, others, helped):

@@ -61,7 +61,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS, ids=str)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(text=TEXTS)
 def test_an_edit_takes_any_text_and_does_nothing_the_second_time(name: str, options: dict[str, Any], text: str) -> None:
     once = edit(name, text, **options)
@@ -71,7 +71,7 @@ def test_an_edit_takes_any_text_and_does_nothing_the_second_time(name: str, opti
 
 
 @pytest.mark.parametrize("name", FILTERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(text=TEXTS)
 def test_a_filter_takes_any_text(name: str, text: str) -> None:
     found = reason(name, text)
