@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -16,6 +16,7 @@ from supertune.contracts import Columns
 from supertune.contracts.layout import Layout
 from supertune.data import Table, read
 from supertune.data.clean import OPERATORS, Cleaned, built, clean, default_steps, pipeline
+from supertune.data.clean.operator import TextEdit
 from supertune.data.clean.results import SAMPLES
 from supertune.data.label_errors import LabelErrors, Suspect, write_review
 from supertune.errors import UserError
@@ -266,7 +267,10 @@ def test_pseudonyms_need_a_key_and_are_the_same_everywhere(monkeypatch: pytest.M
 
 
 def test_rows_that_are_probably_mislabelled_go_where_they_are_learned_from() -> None:
-    tables = {name: Table.from_rows([near(f"{name} {n}") for n in range(4)]) for name in ("train", "test")}
+    tables = {
+        "train": Table.from_rows([near("short"), *[near(f"a train row {n}") for n in range(1, 4)]]),
+        "test": Table.from_rows([near(f"a test row {n}") for n in range(4)]),
+    }
     asked = []
 
     def judge(given: Any, columns: Columns) -> LabelErrors:
@@ -279,8 +283,6 @@ def test_rows_that_are_probably_mislabelled_go_where_they_are_learned_from() -> 
 
     # Row ids stay what they are in the file, whatever went before.
     named = steps(("length", {"least": 3}), "label-errors")
-    tables["train"] = Table.from_rows([near("short"), *[near(f"a train row {n}") for n in range(1, 4)]])
-    tables["test"] = Table.from_rows([near(f"a test row {n}") for n in range(4)])
     made = clean(tables, TEXT, named, judge=judge)
     assert asked == [{"train": 3, "test": 4}]
     assert {split: table.row_ids.tolist() for split, table in made.tables.items()} == {
@@ -317,6 +319,14 @@ def test_what_a_person_decided_is_done(tmp_path: Path) -> None:
         cleaned(rows, ("labels", {"map": {"b": "x"}}), ("review", {"file": str(file)}))
     with pytest.raises(UserError, match="no such file"):
         cleaned(rows, ("review", {"file": str(tmp_path / "nothing.csv")}))
+
+
+def test_an_operator_that_lacks_what_its_kind_does_cannot_be_made() -> None:
+    class Nothing(TextEdit):
+        name: ClassVar[str] = "nothing"
+
+    with pytest.raises(TypeError, match="abstract method"):
+        Nothing()  # type: ignore[abstract]
 
 
 @pytest.mark.parametrize("answers", ["classes", "numbers", "sets", "texts", "ranking", "generated", "answers", "spans"])

@@ -5,6 +5,7 @@ An operator is one class in a file of its own, with its options as fields, and a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,7 +56,7 @@ class Batch:
         return ["\n".join(text for side in row for text in side if not is_blank(text)) for row in rows]
 
 
-class Operator(Section):
+class Operator(Section, ABC):
     """A step of a preparation; its fields are its options."""
 
     name: ClassVar[str]
@@ -69,13 +70,13 @@ class Operator(Section):
 class Edit(Operator):
     """Changes values, each for itself."""
 
+    @abstractmethod
     def columns_of(self, roles: Roles) -> tuple[str, ...]:
         """The columns that it changes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self, values: Sequence[Any]) -> list[Any]:
         """A column's values as they should be."""
-        raise NotImplementedError
 
 
 class TextEdit(Edit):
@@ -83,9 +84,9 @@ class TextEdit(Edit):
 
     columns: list[str] | None = Field(None, description="columns to change; none: those with the texts")
 
+    @abstractmethod
     def edit(self, text: str) -> str:
         """The text as it should be. Never raises, and changes nothing more when called again."""
-        raise NotImplementedError
 
     def columns_of(self, roles: Roles) -> tuple[str, ...]:
         """See `Edit`."""
@@ -108,29 +109,29 @@ class LabelEdit(Edit):
         """See `Edit`."""
         return list(map(self.value, values))
 
+    @abstractmethod
     def value(self, value: Any) -> Any:
         """The value as it should be.
 
         Raises:
             UserError: It is none that may be.
         """
-        raise NotImplementedError
 
 
 class Filter(Operator):
     """Leaves rows out, each judged for itself."""
 
+    @abstractmethod
     def reasons(self, batch: Batch) -> list[str | None]:
         """Why each row is left out; None for rows that stay."""
-        raise NotImplementedError
 
 
 class TextFilter(Filter):
     """Leaves rows out by what is said in them."""
 
+    @abstractmethod
     def reason(self, text: str) -> str | None:
         """Why a row of this text is left out; None if it stays."""
-        raise NotImplementedError
 
     def reasons(self, batch: Batch) -> list[str | None]:
         """See `Filter`."""
@@ -140,26 +141,26 @@ class TextFilter(Filter):
 class Judgement(Operator):
     """Leaves rows out whose label is probably wrong, as an encoder that was asked says."""
 
+    @abstractmethod
     def left_out(self, tables: Mapping[str, Table], found: LabelErrors) -> Mapping[str, Mapping[int, str]]:
         """Split → position in its table → why the row is left out."""
-        raise NotImplementedError
 
 
 class Decided(Operator):
     """Does what a person has decided about single rows."""
 
+    @abstractmethod
     def done(self, table: Table, split: str) -> tuple[Table, Applied]:
         """The table as it was decided, and what was done.
 
         Raises:
             UserError: A decision is about a row that is not there, or is another one by now.
         """
-        raise NotImplementedError
 
 
 class Selection(Operator):
     """Leaves rows out by comparing them with others: it has to see them all."""
 
+    @abstractmethod
     def left_out(self, tables: Mapping[str, Table], columns: Columns) -> Mapping[str, Mapping[int, str]]:
         """Split → position in its table → why the row is left out."""
-        raise NotImplementedError
