@@ -59,17 +59,18 @@ def ratings(random: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray
     return truth, truth + random.normal(scale=random.uniform(0.1, 3), size=n)
 
 
-def test_a_thousand_random_cases_equal_the_references() -> None:
+@pytest.mark.parametrize("cases", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_random_cases_equal_the_references(cases: int) -> None:
     random = np.random.default_rng(0)
     compared = 0
-    for _ in range(1000):
+    for _ in range(cases):
         truth, answers = ratings(random, int(random.integers(3, 40)))
         if len(np.unique(truth)) < 2:
             continue
         compared += 1
         for name, wanted in references(truth, answers).items():
             assert estimate(outcome(truth, answers), name) == pytest.approx(wanted, abs=1e-9), name
-    assert compared > 950
+    assert compared > 0.95 * cases
 
 
 @given(st.integers(0, 10_000), st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))

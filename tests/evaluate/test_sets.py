@@ -62,9 +62,10 @@ def references(outcome: Outcome) -> dict[str, float]:
     return found
 
 
-def test_every_metric_equals_scikit_learns_on_a_thousand_cases() -> None:
+@pytest.mark.parametrize("cases", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_every_metric_equals_scikit_learns_on_random_cases(cases: int) -> None:
     random = np.random.default_rng(0)
-    for _ in range(1000):
+    for _ in range(cases):
         outcome = drawn(random, int(random.integers(1, 40)), int(random.integers(2, 7)))
         with warnings.catch_warnings(), sklearn.config_context(skip_parameter_validation=True, assume_finite=True):
             warnings.simplefilter("ignore")

@@ -20,7 +20,7 @@ from supertune.errors import InterruptedRunError, UserError
 from supertune.recipes import train_one
 from supertune.recipes.predict import predict_lines, predict_typed
 
-QUICK: dict[str, Any] = {**SETTINGS, "train.learning_rate": 0.01, "train.epochs": 6, "train.restarts": 0}
+QUICK: dict[str, Any] = {**SETTINGS, "train.learning_rate": 0.01, "train.epochs": 6}
 
 
 def numbers(count: int = 60) -> list[dict[str, Any]]:

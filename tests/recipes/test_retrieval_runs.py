@@ -33,7 +33,6 @@ QUICK: dict[str, Any] = {
     **SETTINGS,
     "train.learning_rate": 0.003,
     "train.epochs": 4,
-    "train.restarts": 0,
     "train.batch_size": 8,
     "train.precision": "fp32",
     "train.attention": "sdpa",

@@ -21,7 +21,7 @@ from supertune.errors import InterruptedRunError, UserError
 from supertune.recipes.merge import merge_run
 from supertune.strategies import STRATEGIES
 
-QUICK = {**SETTINGS, "train.restarts": 0, "train.class_weights": "balanced", "train.learning_rate": 0.01}
+QUICK = {**SETTINGS, "train.class_weights": "balanced", "train.learning_rate": 0.01}
 OWN: dict[str, dict[str, Any]] = {"partial": {"strategy.layers": 1}, "lora": {"strategy.rank": 4}}
 
 
@@ -67,7 +67,7 @@ def test_a_strategy_trains_saves_and_is_read_back(strategy: str, tmp_path: Path,
 
 
 # Prefixes open as LoRA does; the lines of contrastive models are those of zero-shot ones in test_few_shot_runs.py.
-@pytest.mark.parametrize("strategy", ["lora", "adapter", "probe"])
+@pytest.mark.parametrize("strategy", ["lora", "adapter", pytest.param("probe", marks=pytest.mark.slow)])
 def test_the_lines_on_the_card_work_without_supertune(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, strategy)
     kept = stored(run)
@@ -187,7 +187,9 @@ def test_opening_a_run_runs_no_code_of_its_base(tmp_path: Path, tiny_encoder: Pa
         fit(tmp_path / "other", tiny_encoder, "lora", **{"model.trust_remote_code": True})
 
 
-@pytest.mark.parametrize("strategy", ["lora", "adapter", pytest.param("probe", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "strategy", ["lora", *(pytest.param(name, marks=pytest.mark.slow) for name in ("adapter", "probe"))]
+)
 def test_a_decoder_that_knows_no_padding(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     from transformers import LlamaConfig, LlamaModel
 

@@ -24,7 +24,6 @@ QUICK: dict[str, Any] = {
     **SETTINGS,
     "train.learning_rate": 0.01,
     "train.epochs": 5,
-    "train.restarts": 0,
     "train.precision": "fp32",
     "train.attention": "sdpa",
     "model.max_length": 32,

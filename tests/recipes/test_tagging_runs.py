@@ -26,7 +26,6 @@ QUICK: dict[str, Any] = {
     "train.learning_rate": 0.005,
     "strategy.head_rate": 2.0,
     "train.epochs": 10,
-    "train.restarts": 0,
     "train.precision": "fp32",
     "train.attention": "sdpa",
     "model.max_length": 24,

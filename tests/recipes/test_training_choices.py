@@ -15,6 +15,7 @@ from supertune.train import CLASS_LOSSES, DISTILLATION_LOSSES, OPTIMIZERS, RANKI
 
 SETTINGS = {
     "train.epochs": 2,
+    "train.restarts": 0,
     "train.batch_size": 8,
     "model.max_length": 16,
     "train.threads": 1,
@@ -93,7 +94,7 @@ def test_a_choice_trains_and_makes_a_difference(
 
 
 def test_several_seeds_keep_the_best_and_tell_the_spread(tmp_path: Path, tiny_encoder: Path) -> None:
-    alike = {"train.restarts": 0, "train.attention": "matmul", "train.precision": "fp32"}
+    alike = {"train.attention": "matmul", "train.precision": "fp32"}
     run = fit(tmp_path, tiny_encoder, **{**alike, "train.seeds": 3, "train.seed": 5})
     told = json.loads((run.path / "manifest.json").read_text(encoding="utf-8"))["validation_of_seeds"]
     assert [result["seed"] for result in told["seeds"]] == [5, 6, 7]
