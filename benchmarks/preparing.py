@@ -219,34 +219,48 @@ def faults(name: str, out: Path, seeds: int) -> None:
 
 
 def accuracies(name: str, out: Path, seeds: int) -> None:
-    """Accuracy of the three sets, and how much of the gap is closed, resampled over test rows."""
+    """Accuracy of the three sets, and how much of the gap is closed, resampled over test rows.
+
+    Once over all test rows and once without those that leaked, of which the dirty set knows the answers.
+    """
     found: dict[str, list[Any]] = {"original": [], "dirty": [], "repaired": []}
+    leaked: list[Any] = []
     for seed in range(seeds):
-        places = {kind: out / f"{name}-{seed}" / f"{kind}.json" for kind in found}
+        folder = out / f"{name}-{seed}"
+        places = {kind: folder / f"{kind}.json" for kind in found}
         if all(place.exists() for place in places.values()):
             for kind, place in places.items():
                 found[kind].append(json.loads(place.read_text()))
+            learned = {row["text"] for row in lines(folder / "dirty.jsonl")}
+            leaked.append([row["text"] in learned for row in lines(folder / "test.jsonl")])
     if not found["original"]:
         return
     arrays = {kind: np.array(runs, float) for kind, runs in found.items()}
+    compared("all test rows", arrays)
+    compared("without leaked rows", {kind: np.where(leaked, np.nan, array) for kind, array in arrays.items()})
+
+
+def compared(what: str, arrays: Mapping[str, Any]) -> None:
+    """Print the accuracies and the gap. ``arrays``: set → whether it was right, float (seeds, rows); NaN: no test row."""
+    print(f"  {what}")
     rng = np.random.default_rng(0)
     shape = arrays["original"].shape
     draws = [resampled(arrays, rng, shape) for _ in range(RESAMPLES)]
     for kind, array in arrays.items():
-        told = ", ".join(f"{100 * value:.1f}" for value in array.mean(axis=1))
-        print(f"  {kind}: {100 * array.mean():.1f} % ({told})")
+        told = ", ".join(f"{100 * value:.1f}" for value in np.nanmean(array, axis=1))
+        print(f"  {kind}: {100 * np.nanmean(array):.1f} % ({told})")
     point = gap(arrays)
-    for place, what in enumerate(("dirty loses", "repaired wins back")):
+    for place, told in enumerate(("dirty loses", "repaired wins back")):
         low, high = np.percentile([draw[place] for draw in draws], [2.5, 97.5])
-        print(f"  {what} {100 * point[place]:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]")
+        print(f"  {told} {100 * point[place]:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]")
     if point[0] > 0:
         print(f"  of the gap {point[1] / point[0]:.0%} is closed, n = {shape[1]} rows, {shape[0]} seeds")
 
 
 def gap(arrays: Mapping[str, Any]) -> tuple[float, float]:
     """Original minus dirty, and repaired minus dirty."""
-    dirty = float(arrays["dirty"].mean())
-    return float(arrays["original"].mean()) - dirty, float(arrays["repaired"].mean()) - dirty
+    dirty = float(np.nanmean(arrays["dirty"]))
+    return float(np.nanmean(arrays["original"])) - dirty, float(np.nanmean(arrays["repaired"])) - dirty
 
 
 def resampled(arrays: Mapping[str, Any], rng: np.random.Generator, shape: Sequence[int]) -> tuple[float, float]:
