@@ -13,6 +13,10 @@ from supertune.cli import options, writing
 from supertune.cli.options import parse_bad_row
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
+Clean = Annotated[
+    bool,
+    typer.Option("--clean/--no-clean", help="Clean texts as those were that the model learned from, if they were."),
+]
 
 
 def predict(
@@ -28,6 +32,7 @@ def predict(
     beams: writing.Beams = None,
     seed: writing.DrawSeed = None,
     system: writing.System = None,
+    clean: Clean = True,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     json: options.Json = False,
@@ -46,12 +51,12 @@ def predict(
     if file is not None:
         bad = parse_bad_row(on_bad_row)
         rows: Iterable[dict[str, object]] = predict_file(
-            run, file, choices=choices, on_bad_row=bad, sheet=sheet, console=console
+            run, file, choices=choices, clean=clean, on_bad_row=bad, sheet=sheet, console=console
         )
     elif texts:
-        rows = predict_typed(run, texts, choices)
+        rows = predict_typed(run, texts, choices, clean=clean)
     else:
-        rows = predict_lines(run, lines_together(sys.stdin.buffer), choices)
+        rows = predict_lines(run, lines_together(sys.stdin.buffer), choices, clean=clean)
     give(rows, {"run": str(run)}, out=out, json=json, for_people=bool(texts), console=console)
 
 
@@ -60,6 +65,7 @@ def evaluate(
     data: options.Data,
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file for the predictions.")] = None,
     generate: writing.Generate = None,
+    clean: Clean = True,
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     json: options.Json = False,
@@ -74,6 +80,7 @@ def evaluate(
         data,
         out=out,
         generate=writing.parse_generate(generate),
+        clean=clean,
         on_bad_row=parse_bad_row(on_bad_row),
         sheet=sheet,
         console=Console(quiet=quiet),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
-from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, built, clean, default_steps
+from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, TextCleaning, built, clean, default_steps
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
 from supertune.data.difference import Difference, difference
@@ -56,6 +56,7 @@ __all__ = [
     "StepDone",
     "Table",
     "TableFormat",
+    "TextCleaning",
     "TokenCache",
     "apply_review",
     "built",

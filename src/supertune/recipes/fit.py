@@ -13,7 +13,8 @@ from pathlib import Path
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.contracts import Event, Features, Prediction, ReadsLabels, Task
+from supertune.contracts import Event, Prediction, ReadsLabels, Task
+from supertune.data import OPERATORS, TextCleaning
 from supertune.errors import GateError, InterruptedRunError, UserError
 from supertune.files import explained
 from supertune.recipes.answering import Answerer, answerer_of
@@ -23,7 +24,7 @@ from supertune.recipes.kinds import kind_of
 from supertune.recipes.measure_writing import row_likelihoods
 from supertune.recipes.measured import Measurement
 from supertune.recipes.predict import show_scores
-from supertune.recipes.prepare import prepare
+from supertune.recipes.prepare import Prepared, prepare
 from supertune.recipes.probe import probe
 from supertune.recipes.read_labels import read_labels
 from supertune.recipes.row_counts import counts_of
@@ -116,7 +117,7 @@ def complete(store: RunStore, config: Config, data: object, console: Console) ->
         note_training(store, trained)
         task = trained.best.task
         clock.lap("train")
-        saved = save_and_reload(store, start, task, prepared.features, trained)
+        saved = save_and_reload(store, start, task, prepared, trained)
         clock.lap("save")
         console.heading("Measuring")
         answerer = answerer_of(saved)
@@ -293,17 +294,16 @@ def note_training(store: RunStore, trained: TrainedSeeds) -> None:
     )
 
 
-def save_and_reload(
-    store: RunStore, start: Start, task: Task, features: Mapping[str, Features], trained: TrainedSeeds
-) -> SavedModel:
+def save_and_reload(store: RunStore, start: Start, task: Task, prepared: Prepared, trained: TrainedSeeds) -> SavedModel:
     """Save the model, open it again, and record how far the two are apart.
 
     Raises:
         UserError: The disk is full, or the run is not writable.
         SupertuneError: What was saved is not what was trained.
     """
-    save_model(trained.best.model, start, task, store.model_folder)
-    saved = open_saved(store.model_folder)
+    cleaning = TextCleaning.of_lineage(OPERATORS, prepared.rows.splits["train"].lineage)
+    save_model(trained.best.model, start, task, store.model_folder, cleaning)
+    saved, features = open_saved(store.model_folder), prepared.features
     held_out = features.get("validation") or features.get("test") or features["train"]
     store.update_manifest(reload_check=reload_check(trained.best.model, saved, held_out))
     return saved

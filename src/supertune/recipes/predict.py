@@ -29,11 +29,11 @@ def open_trained(run: Path) -> tuple[RunStore, SavedModel]:
     return store, open_saved(store.require("model"))
 
 
-def _opened_for(run: Path, choices: WritingChoices) -> Answerer:
+def _opened_for(run: Path, choices: WritingChoices, clean: bool) -> Answerer:
     """Who answers with the model of a run, of which nothing is asked that it cannot do."""
     _, saved = open_trained(run)
     check_choices(saved.task, choices)
-    return answerer_of(saved)
+    return answerer_of(saved, clean=clean)
 
 
 def refuse_existing(out: Path | None) -> None:
@@ -54,16 +54,26 @@ def predict_file(
     file: object,
     *,
     choices: WritingChoices = AS_TRAINED,
+    clean: bool = True,
     on_bad_row: OnBadRow = "refuse",
     sheet: str | None = None,
     console: Console,
 ) -> Iterator[dict[str, object]]:
     """Predict every row of a file that has the model's text columns.
 
+    Args:
+        run: The run directory.
+        file: Rows as `supertune.read` takes them.
+        choices: How to write, where that is what the model does.
+        clean: Whether texts are cleaned as those were that the model learned from; they are told as they were given.
+        on_bad_row: What becomes of malformed rows.
+        sheet: Of a spreadsheet.
+        console: Where to show progress.
+
     Raises:
         UserError: The run or the file cannot be used, or the file lacks a text column.
     """
-    answerer = _opened_for(run, choices)
+    answerer = _opened_for(run, choices, clean)
     table = _read_for(answerer, file, on_bad_row=on_bad_row, sheet=sheet)
     return answerer.answer(table, console, choices, on_bad_row=on_bad_row)
 
@@ -81,14 +91,14 @@ def _read_for(answerer: Answerer, file: object, *, on_bad_row: OnBadRow, sheet: 
 
 
 def predict_texts(
-    run: Path, texts: Sequence[str | Sequence[str]], choices: WritingChoices = AS_TRAINED
+    run: Path, texts: Sequence[str | Sequence[str]], choices: WritingChoices = AS_TRAINED, *, clean: bool = True
 ) -> list[dict[str, object]]:
     """Predict texts given one by one, or pairs of them.
 
     Raises:
         UserError: The run cannot be used, or it compares two texts and these are single ones.
     """
-    return _predicted(_opened_for(run, choices), texts, choices)
+    return _predicted(_opened_for(run, choices, clean), texts, choices)
 
 
 def _predicted(
@@ -97,18 +107,20 @@ def _predicted(
     return list(answerer.answer(answerer.table(texts, "texts"), Console(quiet=True), choices))
 
 
-def predict_typed(run: Path, texts: Sequence[str], choices: WritingChoices = AS_TRAINED) -> list[dict[str, object]]:
+def predict_typed(
+    run: Path, texts: Sequence[str], choices: WritingChoices = AS_TRAINED, *, clean: bool = True
+) -> list[dict[str, object]]:
     """Predict texts as they were typed: one after the other, or two and two where the model compares two.
 
     Raises:
         UserError: The run cannot be used, or a text is left without a partner.
     """
-    answerer = _opened_for(run, choices)
+    answerer = _opened_for(run, choices, clean)
     return _predicted(answerer, answerer.together(texts, f"supertune predict {run}"), choices)
 
 
 def predict_lines(
-    run: Path, texts: Iterable[Sequence[str]], choices: WritingChoices = AS_TRAINED
+    run: Path, texts: Iterable[Sequence[str]], choices: WritingChoices = AS_TRAINED, *, clean: bool = True
 ) -> Iterator[dict[str, object]]:
     """Predict texts as they come.
 
@@ -116,11 +128,12 @@ def predict_lines(
         run: The run directory.
         texts: Those that came together, as often as some come; nothing waits for others.
         choices: How to write, where that is what the model does.
+        clean: See `predict_file`.
 
     Raises:
         UserError: The run cannot be used.
     """
-    return _opened_for(run, choices).answer_lines(texts, choices)
+    return _opened_for(run, choices, clean).answer_lines(texts, choices)
 
 
 def readable(row: dict[str, object]) -> str:
@@ -151,6 +164,7 @@ def evaluate_file(
     *,
     out: Path | None,
     generate: Generate = None,
+    clean: bool = True,
     on_bad_row: OnBadRow = "refuse",
     sheet: str | None = None,
     console: Console,
@@ -162,6 +176,7 @@ def evaluate_file(
         data: Rows as `supertune.read` takes them.
         out: JSONL file for the predictions.
         generate: Of models that write: rows to write answers to.
+        clean: See `predict_file`.
         on_bad_row: What becomes of malformed rows.
         sheet: Of a spreadsheet.
         console: Where to show progress and scores.
@@ -174,7 +189,7 @@ def evaluate_file(
     """
     refuse_existing(out)
     store, saved = open_trained(run)
-    answerer = answerer_of(saved)
+    answerer = answerer_of(saved, clean=clean)
     table = _read_for(answerer, data, on_bad_row=on_bad_row, sheet=sheet)
     for label in saved.task.columns.labels:
         if label not in table.column_names:

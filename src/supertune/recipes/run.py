@@ -70,12 +70,15 @@ class Run:
         }
         return {"run": str(self.path), "status": self.status, "metrics": metrics}
 
-    def predict(self, data: str | Sequence[str] | object, **writing: Unpack[WritingOptions]) -> list[dict[str, object]]:
+    def predict(
+        self, data: str | Sequence[str] | object, *, clean: bool = True, **writing: Unpack[WritingOptions]
+    ) -> list[dict[str, object]]:
         """What the model says about texts, or about every row of a file, DataFrame or list of dicts.
 
         Args:
             data: A list of texts, or of pairs of texts where the model compares two, or rows as `supertune.read` takes
                 them (a single string is a file's path).
+            clean: Whether texts are cleaned as those were that the model learned from, if they were.
             writing: Of models that write: ``max_new_tokens``, ``temperature`` and others of `WritingChoices`.
 
         Raises:
@@ -83,8 +86,8 @@ class Run:
         """
         choices = WritingChoices(**writing)
         if isinstance(data, Sequence) and not isinstance(data, str) and all(map(_is_text, data)):
-            return predict_texts(self.path, data, choices)
-        return list(predict_file(self.path, data, choices=choices, console=Console(quiet=True)))
+            return predict_texts(self.path, data, choices, clean=clean)
+        return list(predict_file(self.path, data, choices=choices, clean=clean, console=Console(quiet=True)))
 
     def chat(
         self, messages: str | Sequence[Mapping[str, Any]], *, tools: object = None, **writing: Unpack[WritingOptions]
@@ -116,17 +119,19 @@ class Run:
     def _writer(self) -> SavedModel:
         return open_saved(self._store.require("model"))
 
-    def evaluate(self, data: object, *, generate: Generate = None) -> dict[str, Any]:
+    def evaluate(self, data: object, *, generate: Generate = None, clean: bool = True) -> dict[str, Any]:
         """Score the model on labelled rows; the shape of ``evaluate --json``.
 
         Args:
             data: Rows as `supertune.read` takes them.
             generate: Of models that write: rows to write answers to, or ``"all"``; None: as many as in training.
+            clean: As in `predict`.
 
         Raises:
             UserError: The rows cannot be used, or hold labels the model does not know.
         """
-        return evaluate_file(self.path, data, out=None, generate=generate, console=Console(quiet=True))
+        console = Console(quiet=True)
+        return evaluate_file(self.path, data, out=None, generate=generate, clean=clean, console=console)
 
     def model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The model, in 32 bits and evaluation mode, and its tokenizer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from supertune.config import ModelConfig
 from supertune.contracts import Features, Head, ReadsLabels, Strategy, Task, label_names
+from supertune.data import OPERATORS, TextCleaning
 from supertune.errors import SupertuneError, UserError
 from supertune.files import atomic_folder, read_json, sha256_bytes, write_json
 from supertune.models import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 TASK_FILE = "supertune.json"
 LABELS_FILE = "labels.json"
+_CLEANING = "cleaning"
 _FORMAT = 1
 _CHECKED_ROWS = 64
 _TOLERANCE = 1e-4
@@ -57,6 +59,7 @@ class SavedModel:
         base: Name and SHA-256 of what was fine-tuned.
         strategy: How it was trained, and what puts together again what was saved.
         quantization: In how few bits its base is held, as it was trained.
+        cleaning: What was done to the texts it learned from.
     """
 
     model: PreTrainedModel
@@ -66,6 +69,7 @@ class SavedModel:
     base: dict[str, str]
     strategy: Strategy
     quantization: Quantization = "none"
+    cleaning: TextCleaning = field(default_factory=TextCleaning)
 
     def outputs(self, features: Features, batch_size: int = 64, **options: Any) -> NDArray[Any]:
         """What the task keeps of every item to answer by, float32 (items, …)."""
@@ -76,10 +80,11 @@ class SavedModel:
         return outputs
 
 
-def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -> None:
+def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path, cleaning: TextCleaning) -> None:
     """Write weights, configuration, tokenizer and task into ``folder``, whole or not at all.
 
     Of a strategy that only adds to the model, what was added is written, with the labels; other weights are the base's.
+    With them stands what was done to the texts that it learned from.
 
     Raises:
         UserError: The disk is full, or the place is not writable.
@@ -96,6 +101,8 @@ def save_model(model: PreTrainedModel, start: Start, task: Task, folder: Path) -
     }
     if start.config.model.quantization != "none":
         described["quantization"] = start.config.model.quantization
+    if cleaning:
+        described[_CLEANING] = cleaning.as_json()
     tell_stops(model, task, start.tokenizer)
     with atomic_folder(folder) as partial:
         _writing(strategy.save, model, str(partial), name)
@@ -119,6 +126,7 @@ def write_whole(model: PreTrainedModel, saved: SavedModel, folder: Path) -> None
         write_vectors(saved.task, model, saved.max_length, partial)
         described = {"format": _FORMAT, "task": saved.task.name, "state": saved.task.state()}
         described |= {"max_length": saved.max_length, "base": saved.base, "strategy": {"name": "full"}}
+        described |= {_CLEANING: saved.cleaning.as_json()} if saved.cleaning else {}
         write_json(partial / TASK_FILE, described)
 
 
@@ -166,6 +174,10 @@ def open_saved(folder: Path, *, plain: bool = False) -> SavedModel:
     quantization: Quantization = described.get("quantization", "none")
     if quantization not in get_args(Quantization):
         raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file")
+    try:
+        cleaning = TextCleaning.from_json(OPERATORS, described.get(_CLEANING, ()), str(folder / TASK_FILE))
+    except (KeyError, TypeError) as error:
+        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
     source = _base(base, folder) if strategy.adapter else resolve(str(folder))
     new = strategy.adapter or strategy.own_head
     # Of an adapter too it is the one that was trained with, whatever the base has now.
@@ -176,7 +188,7 @@ def open_saved(folder: Path, *, plain: bool = False) -> SavedModel:
         dequantised(opened)
     model = strategy.load(opened, str(folder))
     model.train(False)
-    return SavedModel(model, tokenizer, task, max_length, base, strategy, quantization)
+    return SavedModel(model, tokenizer, task, max_length, base, strategy, quantization, cleaning)
 
 
 def model_of_run(name: str) -> Path | None:

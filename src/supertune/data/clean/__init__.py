@@ -28,12 +28,24 @@ from supertune.data.clean.review import Review
 from supertune.data.clean.script import Script
 from supertune.data.clean.steps import built, default_steps
 from supertune.data.clean.symbols import Symbols
+from supertune.data.clean.text_cleaning import TextCleaning
 from supertune.data.clean.unicode_form import UnicodeForm
 from supertune.data.clean.urls import Urls
 from supertune.data.clean.whitespace import Whitespace
 from supertune.data.clean.width import Width
 
-__all__ = ["OPERATORS", "Change", "Cleaned", "Judge", "Operator", "StepDone", "built", "clean", "default_steps"]
+__all__ = [
+    "OPERATORS",
+    "Change",
+    "Cleaned",
+    "Judge",
+    "Operator",
+    "StepDone",
+    "TextCleaning",
+    "built",
+    "clean",
+    "default_steps",
+]
 
 OPERATORS: dict[str, type[Operator]] = {
     operator.name: operator
