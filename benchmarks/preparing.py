@@ -241,7 +241,7 @@ def accuracies(name: str, out: Path, seeds: int) -> None:
 
 
 def compared(what: str, arrays: Mapping[str, Any]) -> None:
-    """Print the accuracies and the gap. ``arrays``: set → whether it was right, float (seeds, rows); NaN: no test row."""
+    """Print accuracies and gap. ``arrays``: set → whether it was right, float (seeds, rows); NaN: not asked."""
     print(f"  {what}")
     rng = np.random.default_rng(0)
     shape = arrays["original"].shape
