@@ -13,7 +13,7 @@ from supertune.data.sources.building import OnBadRow, Progress, TableBuilder
 from supertune.data.sources.conll import read_tagged
 from supertune.data.sources.delimited import read_delimited
 from supertune.data.sources.excel import read_excel
-from supertune.data.sources.folders import SPLIT_NAMES, class_files, folder_splits, read_folder
+from supertune.data.sources.folders import SPLIT_NAMES, folder_splits, read_folder, text_files
 from supertune.data.sources.json_document import read_json
 from supertune.data.sources.json_lines import read_json_lines
 from supertune.data.sources.locating import kind_of_file, locate
@@ -166,7 +166,7 @@ def _named(tables: dict[str, Table], source: str) -> dict[str, Table]:
 def _read_files(path: Path, source: str, on_bad_row: OnBadRow, sheet: str | None, progress: Progress | None) -> Table:
     """Read a file, or a folder of text files by class, or find the spill of an earlier read."""
     with explained(path):
-        files = class_files(path) if path.is_dir() else [path]
+        files = text_files(path) if path.is_dir() else [path]
         kind, notes = (_FOLDER, ()) if path.is_dir() else kind_of_file(path, READERS, source)
         options = {"on_bad_row": on_bad_row, "sheet": sheet, "kind": kind}
         key = spill.key_of_files(files, options)
