@@ -5,6 +5,7 @@ An operator is one class in a file of its own (`supertune.data.clean.operator`),
 
 from __future__ import annotations
 
+from supertune.data.clean.answers import Answers
 from supertune.data.clean.control_characters import ControlCharacters
 from supertune.data.clean.damaged import Damaged
 from supertune.data.clean.emoji import Emoji
@@ -60,6 +61,7 @@ OPERATORS: dict[str, type[Operator]] = {
         ExactDuplicates,
         NearDuplicates,
         Leakage,
+        Answers,
         ProbablyMislabelled,
     )
 }
