@@ -8,6 +8,7 @@ from __future__ import annotations
 from supertune.data.clean.answers import Answers
 from supertune.data.clean.control_characters import ControlCharacters
 from supertune.data.clean.damaged import Damaged
+from supertune.data.clean.diverse import Diverse
 from supertune.data.clean.emoji import Emoji
 from supertune.data.clean.encoding import Encoding
 from supertune.data.clean.exact_duplicates import ExactDuplicates
@@ -62,6 +63,7 @@ OPERATORS: dict[str, type[Operator]] = {
         NearDuplicates,
         Leakage,
         Answers,
+        Diverse,
         ProbablyMislabelled,
     )
 }
