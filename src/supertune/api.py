@@ -26,20 +26,29 @@ __all__ = [
 ]
 
 
-def read(source: object, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None) -> Table:
-    """Rows from a file, folder, hub data set, DataFrame, Arrow table, list of dicts or dict of lists.
+def read(
+    source: object,
+    *,
+    on_bad_row: OnBadRow = "refuse",
+    sheet: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
+) -> Table:
+    """Rows from a file, folder, database, hub data set, DataFrame, Arrow table, list of dicts or dict of lists.
 
     Args:
         source: What to read.
         on_bad_row: ``refuse`` raises and names malformed rows; ``skip`` leaves them out and counts them.
         sheet: Sheet of a spreadsheet; None for the first.
+        query: What a database (``sqlite:///rows.db``) is asked for.
+        table: The table of a database, instead of a query; None for the only one.
 
     Raises:
         UserError: It cannot be read; says why, where, and what to do.
     """
     from supertune.data import read as read_source
 
-    return read_source(source, on_bad_row=on_bad_row, sheet=sheet)
+    return read_source(source, on_bad_row=on_bad_row, sheet=sheet, query=query, table=table)
 
 
 def fit(

@@ -28,7 +28,9 @@ NAMES = [
         "contamination",
     ),
     *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities"),
-    *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens", "long-rows", "pii", "truncation"),
+    *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens"),
+    *("refusals", "echoed-prompts", "unfinished-answers", "answer-language", "answer-lengths"),
+    *("long-rows", "pii", "truncation"),
 ]
 
 any_text = st.text(max_size=12) | st.sampled_from(["", "　", "\u200b\ufeff", "é", "e\u0301", "好 吃", "好　吃", "👍🏽"])
@@ -61,6 +63,7 @@ def test_names_are_those_of_the_contract_and_of_the_findings():
     for name, check in CHECKS.items():
         assert {finding.check for finding in check(everything_wrong())} <= {name}
     special = {"outliers", "answers", "negatives", "summaries", "entities"}
+    special |= {"refusals", "echoed-prompts", "unfinished-answers", "answer-language", "answer-lengths"}
     special |= {
         "label-errors",
         "contamination",

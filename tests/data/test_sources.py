@@ -206,6 +206,42 @@ def test_classes_called_train_and_test_are_classes(write: Write, tmp_path: Path)
     assert read(tmp_path / "d").column("label") == ["test", "train"]
 
 
+def test_folder_of_pages_by_class(write: Write, tmp_path: Path, storage: str) -> None:
+    page = "<html><head><meta charset=gb2312><title>镕</title></head><body><nav>首页</nav><p>很好吃</body></html>"
+    write("d/好评/1.html", page.encode("gb18030"))
+    write("d/好评/2.txt", "也好")
+    write("d/差评/3.htm", "<title></title><script>x()</script>")
+    table = read(tmp_path / "d")
+    assert list(table.rows()) == [
+        {"title": "镕", "text": "很好吃", "label": "好评", "file": "好评/1.html"},
+        {"title": None, "text": "也好", "label": "好评", "file": "好评/2.txt"},
+        {"title": None, "text": "", "label": "差评", "file": "差评/3.htm"},
+    ]
+    assert table.notes == ("1 of 3 files are not UTF-8", "1 page without any text")
+    write("d/差评/4.html", ("<p>" + "很好吃" * 20).encode() + b"\xff")
+    assert "差评/4.html holds bytes that its encoding does not know" in refusal(tmp_path / "d")
+    assert len(read(tmp_path / "d", on_bad_row="skip")) == 3
+
+
+def test_folder_of_texts_without_classes(write: Write, tmp_path: Path) -> None:
+    write("d/b.txt", "second")
+    write("d/a.html", "<h1>Head</h1><p>first</p>")
+    write("d/picture.png", b"\x89PNG\r\n")
+    table = read(tmp_path / "d")
+    assert table.column("text") == ["first", "second"]
+    assert table.column_names == ("title", "text", "file")
+    assert "2 texts without labels" in table.notes[0]
+    write("d/rows.csv", "text\na\n")
+    assert "no text files by class" in refusal(tmp_path / "d")
+
+
+def test_pages_need_the_extra(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("d/a/1.html", "<p>text")
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    with pytest.raises(MissingExtraError, match=r"supertune\[web\]"):
+        read(tmp_path / "d", on_bad_row="skip")
+
+
 # ---------------------------------------------------------------- Python objects
 
 

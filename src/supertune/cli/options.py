@@ -10,7 +10,10 @@ import typer
 from supertune.errors import UserError
 
 Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="File (CSV, TSV, JSON, JSONL, Parquet, XLSX), folder, or hub data set.")
+    str,
+    typer.Argument(
+        metavar="DATA", help="File (CSV, TSV, JSON, JSONL, Parquet, XLSX), folder, database, or hub data set."
+    ),
 ]
 Text = Annotated[
     list[str] | None,

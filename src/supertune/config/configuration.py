@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError, model_validator
 
+from supertune.addresses import from_folder, is_database, refuse_written_password
 from supertune.config.dialect import Dumper, Loader
 from supertune.config.section import Section
 from supertune.config.sections import (
@@ -222,7 +223,9 @@ def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
     named["evaluate.general"] = config.evaluate.general
     found: dict[str, object] = {}
     for key, value in named.items():
-        if value is not None and not Path(value).is_absolute():
+        if is_database(value):
+            found[key] = from_folder(str(value), folder)
+        elif value is not None and not Path(value).is_absolute():
             with explained(folder / value):
                 if (folder / value).exists():
                     found[key] = str((folder / value).resolve())
@@ -236,13 +239,15 @@ def absolute_paths(config: Config, folder: Path) -> dict[str, object]:
 
 
 def _absolute(path: str, folder: Path) -> str:
+    if is_database(path):
+        return from_folder(path, folder)
     with explained(folder / path):
         return str((folder / path).resolve()) if (folder / path).exists() else path
 
 
 def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Config:
     try:
-        return Config.model_validate(content)
+        config = Config.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         within = _within_source(first["loc"])
@@ -263,6 +268,12 @@ def _validated(content: object, *, where: str, lines: Mapping[str, int]) -> Conf
         reason = "it is a section" if first["type"] == "model_type" else reason
         told = f"{key}: {_shown(first['input'])} does not fit: {reason}"
         raise UserError(told, where=at, fix=_meant(key, first) or _describe(key)) from error
+    source = config.data.source
+    for path in (each.path for each in source) if isinstance(source, list) else (source,):
+        refuse_written_password(path, "data.source")
+    for key in ("validation", "test"):
+        refuse_written_password(getattr(config.data, key), f"data.{key}")
+    return config
 
 
 def _within_source(place: Sequence[int | str]) -> str | None:

@@ -19,8 +19,8 @@ class DataConfig(Section):
 
     source: Sources | None = Field(
         None,
-        description="file, folder or hub data set with the training rows; or a list of them, each a path or "
-        "{path, weight, task, text, label, prompt, system}",
+        description="file, folder, hub data set or address of a database (sqlite:///rows.db) with the training rows; "
+        "or a list of them, each a path or {path, weight, task, text, label, prompt, system, query, table}",
     )
     validation: str | None = Field(None, description="file with the validation rows; null: cut from the source")
     test: str | None = Field(None, description="file with the test rows; null: cut from the source")
@@ -44,6 +44,10 @@ class DataConfig(Section):
         "for extractive-qa the title or else the text",
     )
     sheet: str | None = Field(None, description="sheet of a spreadsheet; null: the first")
+    query: str | None = Field(None, description="database: what gives the training rows, in its own SQL")
+    validation_query: str | None = Field(None, description="database: what gives the validation rows")
+    test_query: str | None = Field(None, description="database: what gives the test rows")
+    table: str | None = Field(None, description="database: the table to read, instead of a query; null: the only one")
     on_bad_row: Literal["refuse", "skip"] = Field("refuse", description="what to do with malformed rows")
     split: Annotated[list[Share], Field(min_length=3, max_length=3)] = Field(
         [0.8, 0.1, 0.1], description="shares of training, validation and test rows when they are cut here"

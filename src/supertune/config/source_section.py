@@ -12,7 +12,7 @@ from supertune.config.section import Section
 class SourceConfig(Section):
     """A data set: a path alone, or a path with what holds for it and not for the others."""
 
-    path: str = Field(description="file, folder or hub data set")
+    path: str = Field(description="file, folder, hub data set or address of a database")
     weight: Annotated[float, Field(gt=0, le=1000)] = Field(
         1.0, description="how often each of its training rows is learned in an epoch: 1 once, 0.5 half of them, drawn"
     )
@@ -25,6 +25,8 @@ class SourceConfig(Section):
         None, description="what is written: how its rows are asked, with {columns}; null: task.prompt"
     )
     system: str | None = Field(None, description="what is written: its system message; null: task.system")
+    query: str | None = Field(None, description="database: what gives the rows, in its own SQL")
+    table: str | None = Field(None, description="database: the table to read; null: the only one")
 
     @model_validator(mode="before")
     @classmethod

@@ -97,6 +97,11 @@ class _RowTexts:
                     yield from table.texts(side)
 
 
+def row_texts(table: Table, columns: Columns) -> Iterator[str]:
+    """What counts of each row where rows are compared: its text columns; of a conversation what is asked."""
+    return iter(_RowTexts([table], columns, [columns.text]))
+
+
 def _asked(table: Table, columns: Columns) -> Iterator[str]:
     for conversation in conversations_in(table, columns):
         before = (message for message in apart(conversation)[0].messages if message.role != "system")

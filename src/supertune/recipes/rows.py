@@ -103,13 +103,14 @@ def read_given(config: Config, data: object, console: Console) -> dict[str, Tabl
     if source is None:
         raise UserError("no data was named", where="data.source", fix="supertune train rows.csv, or set data.source")
     options: dict[str, Any] = {"on_bad_row": config.data.on_bad_row, "sheet": config.data.sheet}
-    tables: dict[str, Table] = dict(read_splits(source, **options))
-    held_out = {"validation": config.data.validation, "test": config.data.test}
-    for split, named in held_out.items():
-        if named is not None:
+    asked = config.data
+    tables: dict[str, Table] = dict(read_splits(source, query=asked.query, table=asked.table, **options))
+    held_out = {"validation": (asked.validation, asked.validation_query), "test": (asked.test, asked.test_query)}
+    for split, (named, query) in held_out.items():
+        if named is not None or query is not None:
             if "all" in tables:
                 tables = {"train": tables["all"]}
-            tables[split] = read(named, **options)
+            tables[split] = read(source if named is None else named, query=query, **options)
     for split, table in tables.items():
         where = "" if split == "all" else f" ({split})"
         console.say(f"  {table.source}{where}: {len(table):,} rows")

@@ -59,10 +59,11 @@ def read_together(config: Config, console: Console) -> Together:
         for note in (*table.notes, *columns.announcements):
             console.say(f"    {note}")
     tables = {"all": _put_together(config, read_in, names_of(sources))}
-    held_out = {"validation": config.data.validation, "test": config.data.test}
-    for split, path in held_out.items():
+    asked = config.data
+    held_out = {"validation": (asked.validation, asked.validation_query), "test": (asked.test, asked.test_query)}
+    for split, (path, query) in held_out.items():
         if path is not None:
-            one, named = _read(config, held := SourceConfig(path=path)), names_of([held])
+            one, named = _read(config, held := SourceConfig(path=path, query=query)), names_of([held])
             tables = {"train": tables["all"]} if "all" in tables else tables
             tables[split] = _put_together(config, [one], named, read_in[0][1])
             console.say(f"  {path} ({split}): {len(one[0]):,} rows")
@@ -81,7 +82,8 @@ def read_together(config: Config, console: Console) -> Together:
 
 def _read(config: Config, source: SourceConfig) -> tuple[Table, Columns]:
     """A data set and how it is read."""
-    table = read(source.path, on_bad_row=config.data.on_bad_row, sheet=config.data.sheet)
+    options: dict[str, Any] = {"on_bad_row": config.data.on_bad_row, "sheet": config.data.sheet}
+    table = read(source.path, query=source.query, table=source.table, **options)
     columns = infer_columns(
         table,
         text=source.text if source.text is not None else config.data.text,

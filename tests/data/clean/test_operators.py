@@ -14,6 +14,7 @@ from supertune.data.clean.operator import Batch, Filter, Operator, Roles, Select
 from supertune.errors import UserError
 
 REQUIRED: dict[str, dict[str, Any]] = {
+    "diverse": {"rows": 5},
     "fill": {"value": "–"},
     "language": {"keep": ["en"]},
     "review": {"file": "/nowhere/list.csv"},

@@ -9,7 +9,9 @@ import difflib
 from collections.abc import Collection
 
 from supertune.contracts import Finding
+from supertune.data.check.answer_lengths import check_answer_lengths
 from supertune.data.check.artefacts import check_artefacts
+from supertune.data.check.bad_answers import check_answer_language, check_echoes, check_refusals, check_unfinished
 from supertune.data.check.contamination import Contaminated, check_contamination, contaminated_rows
 from supertune.data.check.control_tokens import check_control_tokens
 from supertune.data.check.empty_answers import check_empty_answers
@@ -65,6 +67,11 @@ CHECKS: dict[str, Check] = {
     "role-order": check_role_order,
     "artefacts": check_artefacts,
     "control-tokens": check_control_tokens,
+    "refusals": check_refusals,
+    "echoed-prompts": check_echoes,
+    "unfinished-answers": check_unfinished,
+    "answer-language": check_answer_language,
+    "answer-lengths": check_answer_lengths,
     "long-rows": check_long_rows,
     "pii": check_pii,
     "truncation": check_truncation,

@@ -10,6 +10,7 @@ import numpy as np
 
 from supertune.contracts import Columns, IntArray
 from supertune.conversations import Conversation, Message
+from supertune.data.answers import SIGNS
 from supertune.data.conversation_columns import conversations_in
 from supertune.data.table import Table
 from supertune.language import is_missing
@@ -224,4 +225,5 @@ _FINDERS: Mapping[str, Callable[[Conversation], str | None]] = {
     "control asked": _control_asked,
     "control answered": _control_answered,
     "long": _long,
+    **SIGNS,
 }

@@ -5,8 +5,10 @@ An operator is one class in a file of its own (`supertune.data.clean.operator`),
 
 from __future__ import annotations
 
+from supertune.data.clean.answers import Answers
 from supertune.data.clean.control_characters import ControlCharacters
 from supertune.data.clean.damaged import Damaged
+from supertune.data.clean.diverse import Diverse
 from supertune.data.clean.emoji import Emoji
 from supertune.data.clean.encoding import Encoding
 from supertune.data.clean.exact_duplicates import ExactDuplicates
@@ -72,6 +74,8 @@ OPERATORS: dict[str, type[Operator]] = {
         ExactDuplicates,
         NearDuplicates,
         Leakage,
+        Answers,
+        Diverse,
         ProbablyMislabelled,
     )
 }

@@ -7,18 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from supertune.addresses import is_database
 from supertune.data.sources import hub, spill
 from supertune.data.sources.building import OnBadRow, Progress, TableBuilder
 from supertune.data.sources.conll import read_tagged
 from supertune.data.sources.delimited import read_delimited
 from supertune.data.sources.excel import read_excel
-from supertune.data.sources.folders import SPLIT_NAMES, class_files, folder_splits, read_folder
+from supertune.data.sources.folders import SPLIT_NAMES, folder_splits, read_folder, text_files
 from supertune.data.sources.json_document import read_json
 from supertune.data.sources.json_lines import read_json_lines
 from supertune.data.sources.locating import kind_of_file, locate
 from supertune.data.sources.objects import is_dataset_dict, read_dataset, read_object
 from supertune.data.sources.parquet import read_parquet
 from supertune.data.sources.preparation_record import lineage_beside
+from supertune.data.sources.sql import read_database
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.files import explained
@@ -51,17 +53,25 @@ _FOLDER = "folder"
 
 
 def read(
-    source: Any, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None, progress: Progress | None = None
+    source: Any,
+    *,
+    on_bad_row: OnBadRow = "refuse",
+    sheet: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
+    progress: Progress | None = None,
 ) -> Table:
     """Read one table.
 
     Args:
         source: A path (CSV, TSV, JSON, JSON Lines, Parquet, Excel, CoNLL's tagged tokens; text also as .gz), a folder
-            of text files by class, the name of a hub dataset, or a DataFrame, list of dicts, dict of lists,
-            pyarrow.Table or datasets.Dataset. A table that was read already stays as it is.
+            of text or HTML files, SQLAlchemy's address of a database, the name of a hub dataset, or a DataFrame, list
+            of dicts, dict of lists, pyarrow.Table or datasets.Dataset. A table that was read already stays as it is.
         on_bad_row: ``refuse`` raises an error that lists the malformed rows; ``skip`` leaves them out and tells
             in the table's ``notes`` and ``bad_rows``.
         sheet: The sheet of a workbook; the first by default.
+        query: What a database is asked for, in its own SQL.
+        table: The table of a database that is read instead of a query; the only one by default.
         progress: Called after each batch with the rows so far and the part of the source read.
 
     Raises:
@@ -69,6 +79,12 @@ def read(
     """
     if on_bad_row not in ("refuse", "skip"):
         raise UserError(f"on_bad_row is {on_bad_row!r}", fix="choose 'refuse' or 'skip'")
+    if is_database(source):
+        _refuse_sheet(sheet, source)
+        return read_database(source, query=query, table=table, on_bad_row=on_bad_row, progress=progress)
+    if query is not None or table is not None:
+        what = f"only a database has a {'table' if query is None else 'query'}, and the source is none"
+        raise UserError(what, where=source if isinstance(source, str) else None, fix="name one: sqlite:///rows.db")
     if isinstance(source, Table):
         return source
     if not isinstance(source, str | Path):
@@ -85,7 +101,13 @@ def read(
 
 
 def read_splits(
-    source: Any, *, on_bad_row: OnBadRow = "refuse", sheet: str | None = None, progress: Progress | None = None
+    source: Any,
+    *,
+    on_bad_row: OnBadRow = "refuse",
+    sheet: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Table]:
     """Read every split a source brings: ``train``, ``validation``, ``test``; ``{"all": table}`` where it brings none.
 
@@ -99,14 +121,15 @@ def read_splits(
         return dict(source)
     if is_dataset_dict(source):
         return _named({name: read_dataset(part, name, progress) for name, part in source.items()}, "DatasetDict")
-    if isinstance(source, str | Path):
+    if isinstance(source, str | Path) and not is_database(source) and query is None and table is None:
         path = locate(source, READERS)
         if path is None:
             return _read_hub(str(source), progress)
         if path.is_dir() and len(splits := folder_splits(path, _endings())) > 1:
             order = [name for name in ("train", "validation", "test") if name in splits]
             return {name: _read_files(splits[name], str(splits[name]), on_bad_row, sheet, progress) for name in order}
-    return {"all": read(source, on_bad_row=on_bad_row, sheet=sheet, progress=progress)}
+    whole = read(source, on_bad_row=on_bad_row, sheet=sheet, query=query, table=table, progress=progress)
+    return {"all": whole}
 
 
 def _endings() -> list[str]:
@@ -143,7 +166,7 @@ def _named(tables: dict[str, Table], source: str) -> dict[str, Table]:
 def _read_files(path: Path, source: str, on_bad_row: OnBadRow, sheet: str | None, progress: Progress | None) -> Table:
     """Read a file, or a folder of text files by class, or find the spill of an earlier read."""
     with explained(path):
-        files = class_files(path) if path.is_dir() else [path]
+        files = text_files(path) if path.is_dir() else [path]
         kind, notes = (_FOLDER, ()) if path.is_dir() else kind_of_file(path, READERS, source)
         options = {"on_bad_row": on_bad_row, "sheet": sheet, "kind": kind}
         key = spill.key_of_files(files, options)
@@ -152,16 +175,18 @@ def _read_files(path: Path, source: str, on_bad_row: OnBadRow, sheet: str | None
         with TableBuilder(source, key=key, on_bad_row=on_bad_row, progress=progress) as builder:
             if kind != _FOLDER and READERS[kind] is read_excel:
                 table = read_excel(path, builder, sheet=sheet)
-            elif sheet is not None:
-                raise UserError(f"has no sheets, but the sheet {sheet!r} was named", where=source, fix="leave it out")
-            elif kind == _FOLDER:
-                table = read_folder(path, builder)
             else:
-                table = READERS[kind](path, builder)
+                _refuse_sheet(sheet, source)
+                table = read_folder(path, builder) if kind == _FOLDER else READERS[kind](path, builder)
         if spill.key_of_files(files, options) != key:
             what = "changed while it was being read"
             raise UserError(what, where=source, fix="read it again when nothing writes to it")
     return _with_lineage(table.with_notes(notes), path)
+
+
+def _refuse_sheet(sheet: str | None, source: str) -> None:
+    if sheet is not None:
+        raise UserError(f"has no sheets, but the sheet {sheet!r} was named", where=source, fix="leave it out")
 
 
 def _with_lineage(table: Table, path: Path) -> Table:

@@ -87,8 +87,12 @@ def _content(path: Path) -> str | None:
     """The extension that the first bytes speak for, if they leave no doubt."""
     with explained(path):
         with path.open("rb") as raw:
-            if raw.read(4) == b"PAR1":
+            start = raw.read(15)
+            if start.startswith(b"PAR1"):
                 return ".parquet"
+            if start == b"SQLite format 3":
+                fix = f"give it as sqlite:///{path}, and say which rows: --set data.table=NAME, or data.query"
+                raise UserError("is an SQLite database", where=str(path), fix=fix)
         try:
             with open_bytes(path) as stream:
                 start = stream.read(_SNIFFED_BYTES)
