@@ -93,28 +93,23 @@ def augment(
     keeper = Keeper(sources, columns, held_out)
     found, announcements = list[Added](), list[str]()
     for group in _groups(sources, augmenters, amount, columns, seed, table.source):
-        missing = group.missing
-        for start, piece in _chunks(group.candidates, lambda: missing):
-            for candidate, added in zip(piece, maker.make(piece), strict=True):
-                tally = made[candidate.augmenter]
-                tally.asked += 1
-                reason = added if isinstance(added, str) else keeper.refused(added)
-                if reason is not None:
-                    tally.drop(reason)
-                    continue
-                assert isinstance(added, Added)
-                tally.added += 1
-                found.append(added)
-                missing -= 1
+        start, missing = 0, group.missing
+        while missing > 0 and start < len(group.candidates):
+            # None behind those that are needed at least.
+            piece = group.candidates[start : start + min(_AT_A_TIME, missing)]
+            start += len(piece)
+            kept = _keep(piece, maker.make(piece), keeper, made)
+            found += kept
+            missing -= len(kept)
             if progress is not None:
-                progress(group.before + group.part * min(1.0, (start + len(piece)) / len(group.candidates)))
+                progress(group.before + group.part * min(1.0, start / len(group.candidates)))
         if group.label is not None and missing > 0:
             announcements.append(
                 f"class {group.label!r} has {missing:,} rows fewer than it should have: no more new ones can be made, "
                 f"with at most {amount.most_of_one} of one row"
             )
     found.sort(key=lambda added: (added.place, added.augmenter, added.copy))
-    samples_of(made, found, sources)
+    _samples(made, found, sources)
     steps = [(augmenter.name, dict(augmenter.options)) for augmenter in augmenters]
     how = amount.model_dump(exclude_defaults=True) | {"seed": seed} | protection.model_dump(exclude_defaults=True)
     if progress is not None:
@@ -185,16 +180,24 @@ def _of_row(
     ]
 
 
-def _chunks(candidates: Sequence[Candidate], missing: Callable[[], int]) -> Iterator[tuple[int, Sequence[Candidate]]]:
-    """Candidates piece by piece, none behind those that are needed at least."""
-    start = 0
-    while start < len(candidates) and missing() > 0:
-        piece = candidates[start : start + min(_AT_A_TIME, missing())]
-        yield start, piece
-        start += len(piece)
+def _keep(
+    piece: Sequence[Candidate], results: Sequence[Added | str], keeper: Keeper, made: Sequence[Made]
+) -> list[Added]:
+    """The new rows that are kept, and what became of the others counted."""
+    kept = list[Added]()
+    for candidate, result in zip(piece, results, strict=True):
+        tally = made[candidate.augmenter]
+        tally.asked += 1
+        reason = result if isinstance(result, str) else keeper.refused(result)
+        if reason is not None:
+            tally.drop(reason)
+        elif isinstance(result, Added):
+            tally.added += 1
+            kept.append(result)
+    return kept
 
 
-def samples_of(made: Sequence[Made], found: Sequence[Added], sources: Sources) -> None:
+def _samples(made: Sequence[Made], found: Sequence[Added], sources: Sources) -> None:
     """Keep some changes of each augmenter, those of the rows whose draws are smallest."""
     by: Mapping[int, list[Added]] = {number: [] for number in range(len(made))}
     for added in found:

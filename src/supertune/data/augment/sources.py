@@ -56,7 +56,7 @@ class Sources:
     def language(self) -> str:
         """ISO 639-1 code of the texts that are in a script with spaces: short ones cannot be told apart one by one."""
         drawn = sorted(self.places, key=self.keys.__getitem__)[:_FOR_LANGUAGE]
-        said = (value for place in drawn for column in self.texts.values() if isinstance(value := column[place], str))
+        said = (value for place in drawn for values in self.texts.values() if isinstance(value := values[place], str))
         return guess_language([text for text in said if not has_unspaced_script(text)]).language
 
     def language_of(self, text: str) -> str:
@@ -74,12 +74,13 @@ class Sources:
         for place in sorted(self.places, key=self.keys.__getitem__):
             label = self.labels[place]
             if label is not None:
-                found.setdefault(label, []).append(join_fields([column[place] for column in self.texts.values()]))
+                fields = [values[place] for values in self.texts.values()]
+                found.setdefault(label, []).append(join_fields(fields))
         return found
 
     def values(self, place: int, changed: Mapping[str, str]) -> list[Any]:
         """A row's texts, some of them changed."""
-        return [changed.get(name, column[place]) for name, column in self.texts.items()]
+        return [changed.get(name, values[place]) for name, values in self.texts.items()]
 
     def change(self, place: int, changed: Mapping[str, str]) -> Change:
         """A change as it is shown: its first column."""
