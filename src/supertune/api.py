@@ -273,6 +273,9 @@ def augment(
     task: str | None = None,
     format: Literal["jsonl", "parquet", "csv"] = "jsonl",
     settings: Mapping[str, object] | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    measure: int | None = None,
 ) -> Augmenting:
     """New training rows made of those that there are; ``supertune augment``.
 
@@ -291,6 +294,10 @@ def augment(
         task: What is to be learned.
         format: Format of the files.
         settings: Further configuration keys.
+        validation: File with the validation rows.
+        test: File with the test rows.
+        measure: On so many divisions of the training rows train with and without the new rows (``.measured``); 10 is
+            usual. The test rows are not looked at.
 
     Returns:
         The splits (``.tables``), of which only ``train`` has new rows, and what each augmenter did (``.augmented``).
@@ -305,6 +312,8 @@ def augment(
     found = load_augmentation(Path(str(data))) if written else Augmentation(Config())
     rows = None if written else str(data) if isinstance(data, Path) else data
     config = _named(_with_columns(found.config, text, label), task, pair).with_values(dict(settings or {}))
+    held_out = {"data.validation": validation, "data.test": test}
+    config = config.with_values({key: value for key, value in held_out.items() if value is not None})
     amount = {"copies": copies, "balance": balance or None, "rows_per_class": rows_per_class}
     found = replace(
         found,
@@ -315,7 +324,7 @@ def augment(
         seed=found.seed if seed is None else seed,
     )
     place = None if out is None else Path(out)
-    return run_augment(found, rows, out=place, wanted=format, console=Console(quiet=True))
+    return run_augment(found, rows, out=place, wanted=format, measure=measure, console=Console(quiet=True))
 
 
 def inspect(

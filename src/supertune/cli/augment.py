@@ -35,6 +35,15 @@ def augment(
         list[str] | None, typer.Option("--protect", help="Regular expression; what it matches stays as it is.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Chooses what is changed.")] = None,
+    measure: Annotated[
+        int | None,
+        typer.Option(
+            "--measure",
+            metavar="N",
+            help="Train with and without the new rows on N divisions of the training rows, and tell whether they help.",
+        ),
+    ] = None,
+    model: options.Model = None,
     file_format: Annotated[str, typer.Option("--format", metavar="jsonl|parquet|csv", help="Format of the rows.")] = (
         "jsonl"
     ),
@@ -70,6 +79,7 @@ def augment(
             data__sheet=sheet,
             data__on_bad_row=on_bad_row,
             task__name=task,
+            model__name=model,
         )
         | parse_assignments(settings or [])
     )
@@ -83,6 +93,6 @@ def augment(
         protect={**augmentation.protect, **({"patterns": protect} if protect else {})},
         seed=augmentation.seed if seed is None else seed,
     )
-    made = run_augment(augmentation, out=out, wanted=file_format, console=Console(quiet=quiet))
+    made = run_augment(augmentation, out=out, wanted=file_format, measure=measure, console=Console(quiet=quiet))
     if json:
         print_json(made.as_dict())

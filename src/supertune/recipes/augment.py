@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from supertune.data import augment as augment_table
 from supertune.errors import UserError
 from supertune.files import atomic_folder, write_text
 from supertune.language import around_difference
+from supertune.recipes.measure_augmentation import MeasuredAugmentation, check_divisions, measure_augmentation
 from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import load_rows
 from supertune.runs import versions
@@ -46,12 +48,14 @@ class Augmenting:
         augmented: What each augmenter did.
         columns: Which columns are texts and labels.
         out: The folder that was written; None if none was asked for.
+        measured: Whether the new rows help; None where that was not asked for.
     """
 
     tables: Mapping[str, Table]
     augmented: Augmented
     columns: Columns
     out: Path | None
+    measured: MeasuredAugmentation | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The shape of ``augment --json``."""
@@ -60,6 +64,7 @@ class Augmenting:
             "splits": {split: {"rows": len(table)} for split, table in self.tables.items()},
             "augmenters": [made.as_dict() for made in self.augmented.made],
             "announcements": list(self.augmented.announcements),
+            **({} if self.measured is None else {"measured": self.measured.as_dict()}),
         }
 
 
@@ -70,6 +75,7 @@ def augment(
     out: Path | None,
     wanted: str = "jsonl",
     writer: TextWriter | None = None,
+    measure: int | None = None,
     console: Console,
 ) -> Augmenting:
     """Divide the rows as training would, add rows to the training rows alone, and write all splits.
@@ -80,12 +86,16 @@ def augment(
         out: Folder to write; None only tells what would be done.
         wanted: ``jsonl``, ``parquet`` or ``csv``.
         writer: What writes, for augmenters that ask a model.
+        measure: Divisions of the training rows on which to train with and without the new rows; None: not measured.
         console: Where to tell.
 
     Raises:
         UserError: The data cannot be read or divided, an augmenter is wrong, or ``out`` is there already.
+        InterruptedRunError: Ctrl-C while measuring: the folder is written, and the scores so far are kept.
     """
     form = parse_format(wanted)
+    if measure is not None:
+        check_divisions(measure)
     refuse_existing_folder(out)
     refuse_several_sources(augmentation.config)
     augmenters = built_augmenters(augmentation)
@@ -97,19 +107,12 @@ def augment(
         check_format(table, form)
     held_out = {split: rows.whole[split] for split in ("validation", "test") if split in rows.splits}
     console.heading("New training rows")
+    add = partial(
+        augment_table, columns=rows.columns, augmenters=augmenters, amount=amount, protection=protection, writer=writer
+    )
     with console.progress("augmenting", 1.0) as bar:
-        made = augment_table(
-            rows.splits["train"],
-            rows.columns,
-            augmenters,
-            amount=amount,
-            protection=protection,
-            seed=augmentation.seed,
-            held_out=tuple(held_out.values()),
-            writer=writer,
-            progress=bar,
-        )
-    _show(made, len(rows.splits["train"]), console)
+        made = add(rows.splits["train"], seed=augmentation.seed, held_out=tuple(held_out.values()), progress=bar)
+    _show(made, console)
     tables = {"train": made.table, **held_out}
     if out is not None:
         recipe = dump_augmentation(
@@ -122,7 +125,23 @@ def augment(
         _write(out, {"train": rows.splits["train"], **held_out}, tables, made, recipe, form)
         files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
         console.say(f"  {out}: {files}, {RECIPE}")
-    return Augmenting(tables, made, rows.columns, out)
+    measured = None
+    if measure is not None:
+        about = [[each.name, each.model_dump(mode="json")] for each in augmenters]
+        about += [amount.model_dump(mode="json"), protection.model_dump(mode="json"), writer and writer.identity]
+        measured = measure_augmentation(
+            augmentation.config,
+            rows,
+            lambda train, known, draw: add(train, seed=draw, held_out=known).table,
+            draws=measure,
+            about=about,
+            console=console,
+        )
+    else:
+        before = len(rows.splits["train"])
+        more = "whether they help is not known yet: --measure 10 trains with and without"
+        console.say(f"  {before:,} training rows, {len(made.table) - before:,} added; {more}")
+    return Augmenting(tables, made, rows.columns, out, measured)
 
 
 def built_augmenters(augmentation: Augmentation) -> list[Augmenter]:
@@ -138,7 +157,7 @@ def built_augmenters(augmentation: Augmentation) -> list[Augmenter]:
     return [built(AUGMENTERS, step.name, step.options, step.where, "augmenter") for step in augmentation.augmenters]
 
 
-def _show(made: Augmented, before: int, console: Console) -> None:
+def _show(made: Augmented, console: Console) -> None:
     told = []
     for each in made.made:
         reasons = each.as_dict()["dropped"]
@@ -151,7 +170,6 @@ def _show(made: Augmented, before: int, console: Console) -> None:
             console.say(f"  {each.name}, row {change.row}: {old!r} → {new!r}")
     for announcement in made.announcements:
         console.say(f"  {announcement}")
-    console.say(f"  {before:,} training rows, {len(made.table) - before:,} added; whether they help is not known yet")
 
 
 def _complete(config: Config, columns: Columns, data: object) -> Config:

@@ -80,6 +80,17 @@ class MeasuredAugmentation:
         }
 
 
+def check_divisions(draws: int) -> None:
+    """Check that there are enough divisions to compare.
+
+    Raises:
+        UserError: There are not.
+    """
+    if draws < FEWEST_DRAWS:
+        what = f"{draws} divisions tell nothing of how much they differ"
+        raise UserError(what, where="--measure", fix=f"{FEWEST_DRAWS} or more; 10 is usual")
+
+
 def measure_augmentation(
     config: Config, rows: LoadedRows, augmented: AugmentRows, *, draws: int, about: object, console: Console
 ) -> MeasuredAugmentation:
@@ -101,9 +112,7 @@ def measure_augmentation(
         UserError: There are too few divisions, or too few rows to divide.
         InterruptedRunError: Ctrl-C; the scores of what was trained are kept.
     """
-    if draws < FEWEST_DRAWS:
-        what = f"{draws} divisions tell nothing of how much they differ"
-        raise UserError(what, where="--measure", fix=f"{FEWEST_DRAWS} or more; 10 is usual")
+    check_divisions(draws)
     table = rows.splits["train"]
     plain = _for_training(config)
     key = json.dumps([dump_config(plain), table.fingerprint, about, ASKED], ensure_ascii=False, default=str)
