@@ -18,7 +18,7 @@ _ALWAYS = (
     # Placeholders: [EMAIL], <PHONE_2>, {name}, %s.
     r"\[[A-Z][A-Z0-9_ -]*\]|<[A-Za-z_/][^<>\n]{0,60}>|\{[^{}\n]{0,60}\}|%[sd]",
     # Numbers with what is written onto them: dates, times, prices, percentages, model names (iPhone15, 3.5mm, B-52).
-    r"[$€£¥￥]?\s?[A-Za-z]*-?\d[\w.,:/%°'-]*(?<![.,:'-])(?:\s?(?:%|℃|°C|am|pm|a\.m\.|p\.m\.)(?!\w))?",
+    r"(?:[$€£¥￥]\s?)?[A-Za-z]*-?\d[\w.,:/%°'-]*(?<![.,:'-])(?:\s?(?:%|℃|°C|am|pm|a\.m\.|p\.m\.)(?!\w))?",
     # The same in Chinese: 三百二十 元, 第五, 2019年3月5日, 两点半.
     r"第?[零〇一二两三四五六七八九十百千万亿半\d]+(?:[.．]\d+)?"
     r"(?:年|月|日|号|时|点|分|秒|岁|元|块|毛|角|折|倍|度|米|公里|斤|公斤|克|楼|层|室|%|％)[零〇一二三四五六七八九十百\d]*",
