@@ -49,6 +49,7 @@ from supertune.contracts.work import (
     TextVectors,
     label_names,
 )
+from supertune.contracts.writer import TextWriter
 
 __all__ = [
     "FORMATS",
@@ -98,6 +99,7 @@ __all__ = [
     "Strategy",
     "Task",
     "TextVectors",
+    "TextWriter",
     "label_names",
     "model_inputs",
     "worst",

@@ -39,6 +39,7 @@ from supertune.evaluate.pictures import (
 from supertune.evaluate.questions import SentenceBaseline, verdict_on_answers
 from supertune.evaluate.rankings import verdict_on_rankings
 from supertune.evaluate.registry import METRICS
+from supertune.evaluate.repeated import RepeatedDifference, repeated_difference
 from supertune.evaluate.sets import (
     LabelShares,
     TfidfLabels,
@@ -70,6 +71,7 @@ __all__ = [
     "Measured",
     "Metric",
     "ReliabilityBin",
+    "RepeatedDifference",
     "Resampling",
     "SentenceBaseline",
     "SideBySide",
@@ -98,6 +100,7 @@ __all__ = [
     "places_taken",
     "reliability",
     "reliability_chart",
+    "repeated_difference",
     "row_scores",
     "row_values",
     "score",

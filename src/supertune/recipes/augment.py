@@ -1,0 +1,201 @@
+"""New training rows made of those that there are; validation and test rows stay what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from supertune.config import Augmentation, Config, absolute_paths, dump_augmentation
+from supertune.console import Console
+from supertune.contracts import Columns, TextWriter
+from supertune.data import (
+    AUGMENTERS,
+    Amount,
+    Augmented,
+    Augmenter,
+    Cleaned,
+    Protection,
+    Table,
+    TableFormat,
+    built,
+    check_format,
+    file_of,
+    parse_format,
+    write_prepared,
+)
+from supertune.data import augment as augment_table
+from supertune.errors import UserError
+from supertune.files import atomic_folder, write_text
+from supertune.language import around_difference
+from supertune.recipes.measure_augmentation import MeasuredAugmentation, check_divisions, measure_augmentation
+from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
+from supertune.recipes.rows import load_rows
+from supertune.runs import versions
+
+RECIPE = "augmentation.yaml"
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Augmenting:
+    """What came of it.
+
+    Attributes:
+        tables: ``train``, with the new rows, and ``validation`` and ``test``, as far as there are such.
+        augmented: What each augmenter did.
+        columns: Which columns are texts and labels.
+        out: The folder that was written; None if none was asked for.
+        measured: Whether the new rows help; None where that was not asked for.
+    """
+
+    tables: Mapping[str, Table]
+    augmented: Augmented
+    columns: Columns
+    out: Path | None
+    measured: MeasuredAugmentation | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape of ``augment --json``."""
+        return {
+            "out": str(self.out) if self.out else None,
+            "splits": {split: {"rows": len(table)} for split, table in self.tables.items()},
+            "augmenters": [made.as_dict() for made in self.augmented.made],
+            "announcements": list(self.augmented.announcements),
+            **({} if self.measured is None else {"measured": self.measured.as_dict()}),
+        }
+
+
+def augment(
+    augmentation: Augmentation,
+    data: object = None,
+    *,
+    out: Path | None,
+    wanted: str = "jsonl",
+    writer: TextWriter | None = None,
+    measure: int | None = None,
+    console: Console,
+) -> Augmenting:
+    """Divide the rows as training would, add rows to the training rows alone, and write all splits.
+
+    Args:
+        augmentation: Data, task, augmenters and how many rows.
+        data: Rows, instead of the source that the augmentation names.
+        out: Folder to write; None only tells what would be done.
+        wanted: ``jsonl``, ``parquet`` or ``csv``.
+        writer: What writes, for augmenters that ask a model.
+        measure: Divisions of the training rows on which to train with and without the new rows; None: not measured.
+        console: Where to tell.
+
+    Raises:
+        UserError: The data cannot be read or divided, an augmenter is wrong, or ``out`` is there already.
+        InterruptedRunError: Ctrl-C while measuring: the folder is written, and the scores so far are kept.
+    """
+    form = parse_format(wanted)
+    if measure is not None:
+        check_divisions(measure)
+    refuse_existing_folder(out)
+    refuse_several_sources(augmentation.config)
+    augmenters = built_augmenters(augmentation)
+    amount = built({"amount": Amount}, "amount", augmentation.amount, "amount")
+    protection = built({"protect": Protection}, "protect", augmentation.protect, "protect")
+    console.heading("Data")
+    rows = load_rows(augmentation.config, data, console)
+    for table in rows.splits.values():
+        check_format(table, form)
+    held_out = {split: rows.whole[split] for split in ("validation", "test") if split in rows.splits}
+    console.heading("New training rows")
+    add = partial(
+        augment_table, columns=rows.columns, augmenters=augmenters, amount=amount, protection=protection, writer=writer
+    )
+    with console.progress("augmenting", 1.0) as bar:
+        made = add(rows.splits["train"], seed=augmentation.seed, held_out=tuple(held_out.values()), progress=bar)
+    _show(made, console)
+    tables = {"train": made.table, **held_out}
+    if out is not None:
+        recipe = dump_augmentation(
+            _complete(augmentation.config, rows.columns, data),
+            [(augmenter.name, augmenter.options) for augmenter in augmenters],
+            amount=amount.model_dump(exclude_defaults=True),
+            protect=protection.model_dump(exclude_defaults=True),
+            seed=augmentation.seed,
+        )
+        _write(out, {"train": rows.splits["train"], **held_out}, tables, made, recipe, form)
+        files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
+        console.say(f"  {out}: {files}, {RECIPE}")
+    measured = None
+    if measure is not None:
+        about = [[each.name, each.model_dump(mode="json")] for each in augmenters]
+        about += [amount.model_dump(mode="json"), protection.model_dump(mode="json"), writer and writer.identity]
+        measured = measure_augmentation(
+            augmentation.config,
+            rows,
+            lambda train, known, draw: add(train, seed=draw, held_out=known).table,
+            draws=measure,
+            about=about,
+            console=console,
+        )
+    else:
+        before = len(rows.splits["train"])
+        more = "whether they help is not known yet: --measure 10 trains with and without"
+        console.say(f"  {before:,} training rows, {len(made.table) - before:,} added; {more}")
+    return Augmenting(tables, made, rows.columns, out, measured)
+
+
+def built_augmenters(augmentation: Augmentation) -> list[Augmenter]:
+    """The augmenters that were named.
+
+    Raises:
+        UserError: None was named, there is no such augmenter or option, or a value does not fit.
+    """
+    if not augmentation.augmenters:
+        known = ", ".join(AUGMENTERS)
+        what = "no augmenter was named: none is used unless it is asked for"
+        raise UserError(what, where="augment", fix=f"name one or several with --by; there are {known}")
+    return [built(AUGMENTERS, step.name, step.options, step.where, "augmenter") for step in augmentation.augmenters]
+
+
+def _show(made: Augmented, console: Console) -> None:
+    told = []
+    for each in made.made:
+        reasons = each.as_dict()["dropped"]
+        why = ", ".join(f"{reason}: {count:,}" for reason, count in list(reasons.items())[:3])
+        told.append([each.name, f"{each.asked:,}", f"{each.added:,}", why])
+    console.table(["augmenter", "asked", "added", "why not more"], told, right=(1, 2))
+    for each in made.made:
+        for change in each.samples[:1]:
+            old, new = around_difference(change.before, change.after, _SHOWN)
+            console.say(f"  {each.name}, row {change.row}: {old!r} → {new!r}")
+    for announcement in made.announcements:
+        console.say(f"  {announcement}")
+
+
+def _complete(config: Config, columns: Columns, data: object) -> Config:
+    """The configuration with what was found, so that the same columns of the same files are taken the next time."""
+    values: dict[str, object] = {}
+    if columns.layout is None:
+        values["data.text"] = list(columns.text)
+        if columns.labels:
+            values["data.label"] = columns.labels[0] if len(columns.labels) == 1 else list(columns.labels)
+    if isinstance(data, str | Path):
+        values["data.source"] = str(data)
+    config = config.with_values(values)
+    return config.with_values(absolute_paths(config, Path.cwd()))
+
+
+def _write(
+    out: Path,
+    sources: Mapping[str, Table],
+    tables: Mapping[str, Table],
+    made: Augmented,
+    recipe: str,
+    form: TableFormat,
+) -> None:
+    """Write the folder, whole or not at all."""
+    about = {"versions": versions(), "augmenters": [each.as_dict() for each in made.made]}
+    with atomic_folder(out) as folder:
+        cleaned = Cleaned(tables, dict.fromkeys(tables, ()))
+        write_prepared(folder, sources, cleaned, recipe=None, wanted=form, about=about)
+        write_text(folder / RECIPE, recipe)

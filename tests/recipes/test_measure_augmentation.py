@@ -1,0 +1,54 @@
+"""Whether new rows help is told by trainings with and without them, on the same rows, none of them a test row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_training_choices import SETTINGS
+
+import supertune
+from supertune.errors import UserError
+from supertune.evaluate import repeated_difference
+
+
+def rows() -> list[dict[str, Any]]:
+    good, bad = ("a fine film with a warm heart", "too long and far too loud to like")
+    return [{"text": f"{good} number {n}", "label": "yes"} for n in range(20)] + [
+        {"text": f"{bad} number {n}", "label": "no"} for n in range(20)
+    ]
+
+
+def measured(data: Any, tiny_encoder: Path, **options: Any) -> Any:
+    quick = {**SETTINGS, "train.epochs": 1, "model.name": str(tiny_encoder), "evaluate.resamples": 1000}
+    return supertune.augment(data, by=["random-swap"], settings=quick, measure=3, **options).measured
+
+
+def test_trainings_with_and_without_are_paired_kept_and_never_see_the_test_rows(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()), "utf-8")
+    # Were a test row read for training or scores, its label would be one more.
+    Path("test.jsonl").write_text(json.dumps({"text": "what nobody has seen", "label": "never"}) + "\n", "utf-8")
+    found = measured("train.jsonl", tiny_encoder, test="test.jsonl")
+    assert set(found.scores) == {"with", "without"}
+    assert [len(scores) for scores in found.scores.values()] == [3, 3]
+    differences = [b - a for a, b in zip(found.scores["without"], found.scores["with"], strict=True)]
+    assert found.difference == repeated_difference(differences, found.learned, found.asked)
+    assert found.verdict in ("helps", "hurts", "unproven")
+    assert sorted(path.name for path in found.folder.iterdir()) == ["scores.json"]
+    # What was trained is not trained again, and what is missing is.
+    kept = json.loads((found.folder / "scores.json").read_text())
+    kept["scores"] = [[0, "with", 0.125], *kept["scores"][2:]]
+    (found.folder / "scores.json").write_text(json.dumps(kept))
+    again = measured("train.jsonl", tiny_encoder, test="test.jsonl")
+    assert again.scores["with"][0] == 0.125
+    assert again.scores["without"] == pytest.approx(found.scores["without"])
+
+
+def test_too_few_divisions_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="2 divisions tell nothing"):
+        supertune.augment(tmp_path / "nowhere.csv", by=["random-swap"], measure=2)
