@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import check, clean, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api import check, clean, crawl, fit, inspect, load_run, read, resume, zero_shot
     from supertune.api_search import index, open_index, retrieve
     from supertune.recipes.retrieve import OpenIndex
     from supertune.recipes.run import Run
@@ -27,6 +27,7 @@ __all__ = [
     "Run",
     "check",
     "clean",
+    "crawl",
     "fit",
     "index",
     "inspect",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from supertune.config import Config, load_config
 from supertune.console import Console
@@ -14,9 +14,13 @@ from supertune.recipes.clean import Preparing
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
+if TYPE_CHECKING:
+    from supertune.recipes.crawl import Crawled
+
 __all__ = [
     "check",
     "clean",
+    "crawl",
     "fit",
     "inspect",
     "load_run",
@@ -251,6 +255,69 @@ def clean(
         wanted=format,
         workers=workers,
         console=Console(quiet=True),
+    )
+
+
+def crawl(
+    urls: str | Sequence[str] = (),
+    *,
+    out: str | Path,
+    sitemaps: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    depth: int | None = None,
+    pages: int = 1000,
+    minutes: float | None = None,
+    delay: float = 1.0,
+    contact: str | None = None,
+    retry: bool = False,
+    allow_private: Sequence[str] = (),
+    quiet: bool = True,
+) -> Crawled:
+    """Fetch web pages as rows: politely, safely, with where each comes from; ``supertune crawl``.
+
+    Args:
+        urls: Addresses to begin with; none goes on with what ``out`` holds.
+        out: Folder to write; one that was begun goes on.
+        sitemaps: Addresses of sitemaps; those that robots.txt names are read as well.
+        hosts: Hosts besides those of the addresses; ``*.example.org`` for all below one.
+        include: Prefixes of paths or URLs; nothing else is followed.
+        exclude: Prefixes of what is left out.
+        depth: Links to follow from an address; None for no bound.
+        pages: Pages to write, over all sessions.
+        minutes: Time for this session; None for no bound.
+        delay: Seconds between requests to a host, at least.
+        contact: Where whoever crawls is reached; sent to every site.
+        retry: Ask again for what failed in earlier sessions.
+        allow_private: Addresses and networks that are not public: ``10.1.0.0/16``, ``127.0.0.1:8080``.
+        quiet: False shows on standard error what the command line shows.
+
+    Returns:
+        The folder, and how many URLs were not written and why (``.manifest``); ``.pages`` is what `read` takes.
+
+    Raises:
+        UserError: Something given is wrong, or there is not a single page.
+        InterruptedRunError: Ctrl-C; the same call goes on.
+    """
+    from supertune.data.crawl import Pace, Territory
+    from supertune.recipes.crawl import crawl as run_crawl
+
+    return run_crawl(
+        Territory(
+            seeds=(urls,) if isinstance(urls, str) else tuple(urls),
+            sitemaps=tuple(sitemaps),
+            hosts=tuple(hosts),
+            include=tuple(include),
+            exclude=tuple(exclude),
+            depth=depth,
+            allow_private=tuple(allow_private),
+        ),
+        out=Path(out),
+        pace=Pace(delay=delay, pages=pages, seconds=None if minutes is None else minutes * 60),
+        contact=contact,
+        retry=retry,
+        console=Console(quiet=quiet),
     )
 
 

@@ -12,6 +12,7 @@ from supertune.cli import (
     chat,
     check,
     clean,
+    crawl,
     data,
     demo,
     index,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("crawl")(crawl.crawl)
 app.command("clean")(clean.clean)
 app.command("split")(split.split)
 app.add_typer(data.app, name="data")
