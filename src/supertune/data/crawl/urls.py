@@ -121,6 +121,8 @@ def parameters(url: Url) -> list[tuple[str, str]]:
 def _host(host: str, *, bracketed: bool) -> str:
     if bracketed:
         try:
+            if "%" in host:
+                raise ValueError("of one link only")
             return str(ipaddress.IPv6Address(host))
         except ValueError as error:
             raise Problem("url", f"{host} is no IPv6 address") from error
