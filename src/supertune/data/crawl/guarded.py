@@ -45,6 +45,9 @@ class GuardedExtraction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # Whoever waits for a page, or for the process to begin, is not waited for.
+        if (process := self._process) is not None:
+            process.kill()
         with self._turn:
             self._end()
 
