@@ -144,7 +144,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[offline,excel,index,tensorboard,mlflow,bench,dev]'
+	$(INSTALL) --editable '.[offline,excel,index,web,tensorboard,mlflow,bench,dev]'
 	touch $@ $(VENV)/installed
 
 clean:

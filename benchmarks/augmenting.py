@@ -64,7 +64,10 @@ def loaded(name: str, data: Path) -> tuple[list[Row], list[Row]]:
         asked, rows = ([{"text": row["text"], "label": row[label]} for row in part] for part in (asked, rows))
     else:
         with (data / "waimai_10k.csv").open(encoding="utf-8-sig", newline="") as file:
-            rows = [{"text": row["review"], "label": "好评" if row["label"] == "1" else "差评"} for row in csv.DictReader(file)]
+            rows = [
+                {"text": row["review"], "label": "好评" if row["label"] == "1" else "差评"}
+                for row in csv.DictReader(file)
+            ]
         rows = list({" ".join(row["text"].split()): row for row in rows if row["text"].strip()}.values())
         random.Random(0).shuffle(rows)
         asked, rows = rows[:WAIMAI_TEST], rows[WAIMAI_TEST:]
@@ -162,6 +165,7 @@ class Vectors:
         self._known: dict[str, Any] = {}
 
     def __call__(self, texts: Sequence[str]) -> Any:
+        """Float32 (texts, width)."""
         new = list(dict.fromkeys(text for text in texts if text not in self._known))
         if new:
             self._known |= dict(zip(new, self._embedder.encode(new, "query"), strict=True))
@@ -256,7 +260,9 @@ def effects(
 
     told = {}
     for name in dict.fromkeys(each for each, n, _ in found if each != NONE and n == count):
-        pairs = [score - without[d] for (each, n, d), score in found.items() if (each, n) == (name, count) and d in without]
+        pairs = [
+            score - without[d] for (each, n, d), score in found.items() if (each, n) == (name, count) and d in without
+        ]
         if len(pairs) > 1:
             error = statistics.stdev(pairs) / len(pairs) ** 0.5
             told[name] = (statistics.mean(pairs), float(t.ppf(0.975, len(pairs) - 1)) * error, len(pairs))

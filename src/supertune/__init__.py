@@ -17,7 +17,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import augment, check, clean, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api import check, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api_data import augment, clean, crawl
     from supertune.api_search import index, open_index, retrieve
     from supertune.recipes.retrieve import OpenIndex
     from supertune.recipes.run import Run
@@ -28,6 +29,7 @@ __all__ = [
     "augment",
     "check",
     "clean",
+    "crawl",
     "fit",
     "index",
     "inspect",
@@ -42,6 +44,7 @@ __all__ = [
 _ELSEWHERE = {
     "Run": "supertune.recipes.run",
     "OpenIndex": "supertune.recipes.retrieve",
+    **dict.fromkeys(("augment", "clean", "crawl"), "supertune.api_data"),
     **dict.fromkeys(("index", "open_index", "retrieve"), "supertune.api_search"),
 }
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
-from supertune.config import Config, load_config
+from supertune.api_config import configured, named
 from supertune.console import Console
 from supertune.data import OnBadRow, Table
-from supertune.recipes.augment import Augmenting
 from supertune.recipes.check import GateReport
-from supertune.recipes.clean import Preparing
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
 __all__ = [
-    "augment",
     "check",
-    "clean",
     "fit",
     "inspect",
     "load_run",
@@ -100,7 +94,7 @@ def fit(
     """
     from supertune.recipes.fit import fit as run_fit
 
-    config, rows = _configured(data, text, label, model)
+    config, rows = configured(data, text, label, model)
     values: dict[str, object] = {
         "data.pair": pair,
         "task.name": task,
@@ -201,8 +195,8 @@ def check(
     """
     from supertune.recipes.check import check as run_check
 
-    config, rows = _configured(data, text, label, model)
-    config = _named(config, task, pair).with_values(dict(settings or {}))
+    config, rows = configured(data, text, label, model)
+    config = named(config, task, pair).with_values(dict(settings or {}))
     return run_check(
         config,
         rows,
@@ -210,130 +204,6 @@ def check(
         review=None if review is None else Path(review),
         console=Console(quiet=True),
     )
-
-
-def clean(
-    data: object,
-    *,
-    steps: Sequence[str | Mapping[str, Mapping[str, object]]] | None = None,
-    out: str | Path | None = None,
-    text: str | Sequence[str] | None = None,
-    label: str | Sequence[str] | None = None,
-    pair: bool | None = None,
-    task: str | None = None,
-    format: Literal["jsonl", "parquet", "csv"] = "jsonl",
-    workers: int = 1,
-    settings: Mapping[str, object] | None = None,
-) -> Preparing:
-    """Rows repaired, tidied and thinned out, step by step; ``supertune clean``.
-
-    Args:
-        data: As for `read`; several splits as there, or a preparation written by ``clean`` (``preparation.yaml``).
-        steps: ``["encoding", {"length": {"least": 3}}]``; None for those that suit the task.
-        out: Folder to write the rows to, with what was done; None writes nothing.
-        text: Text columns; found when None.
-        label: Label columns; found when None.
-        pair: Whether two text columns are two texts.
-        task: What is to be learned.
-        format: Format of the files.
-        workers: Processes; the result does not depend on it.
-        settings: Further configuration keys.
-
-    Returns:
-        The rows that stayed (``.tables``), and what each step did (``.cleaned``).
-
-    Raises:
-        UserError: The data cannot be read, a step is wrong, or ``out`` is there already.
-    """
-    from supertune.config import Preparation, load_preparation, steps_of
-    from supertune.recipes.clean import clean as run_clean
-
-    if isinstance(data, str | Path) and Path(data).suffix in (".yaml", ".yml"):
-        preparation, content = load_preparation(Path(data)), None
-        config = _with_columns(preparation.config, text, label)
-    else:
-        preparation = Preparation(Config())
-        config, content = _configured(data, text, label, None)
-    config = _named(config, task, pair).with_values(dict(settings or {}))
-    chosen = preparation.steps if steps is None else steps_of(steps)
-    return run_clean(
-        Preparation(config, chosen),
-        content,
-        out=None if out is None else Path(out),
-        wanted=format,
-        workers=workers,
-        console=Console(quiet=True),
-    )
-
-
-def augment(
-    data: object,
-    *,
-    by: Sequence[str | Mapping[str, Mapping[str, object]]] | None = None,
-    out: str | Path | None = None,
-    copies: int | None = None,
-    balance: bool = False,
-    rows_per_class: int | None = None,
-    protect: Mapping[str, object] | None = None,
-    seed: int | None = None,
-    text: str | Sequence[str] | None = None,
-    label: str | Sequence[str] | None = None,
-    pair: bool | None = None,
-    task: str | None = None,
-    format: Literal["jsonl", "parquet", "csv"] = "jsonl",
-    settings: Mapping[str, object] | None = None,
-    validation: str | None = None,
-    test: str | None = None,
-    measure: int | None = None,
-) -> Augmenting:
-    """New training rows made of those that there are; ``supertune augment``.
-
-    Args:
-        data: As for `read`, divided as training would where it is one table; or an ``augmentation.yaml``.
-        by: ``["synonyms", {"random-deletion": {"share": 0.05}}]``: what makes new rows.
-        out: Folder to write the splits to; None writes nothing.
-        copies: New rows of each row by each augmenter; 1 when None.
-        balance: Only bring each class up to the largest.
-        rows_per_class: Only bring each class up to so many rows.
-        protect: What stays as it is: ``negations``, ``quotes``, ``patterns``, ``entities``.
-        seed: Chooses what is changed; 0 when None.
-        text: Text columns; found when None.
-        label: Label columns; found when None.
-        pair: Whether two text columns are two texts.
-        task: What is to be learned.
-        format: Format of the files.
-        settings: Further configuration keys.
-        validation: File with the validation rows.
-        test: File with the test rows.
-        measure: On so many divisions of the training rows train with and without the new rows (``.measured``); 10 is
-            usual. The test rows are not looked at.
-
-    Returns:
-        The splits (``.tables``), of which only ``train`` has new rows, and what each augmenter did (``.augmented``).
-
-    Raises:
-        UserError: The data cannot be read or divided, an augmenter is wrong, or ``out`` is there already.
-    """
-    from supertune.config import Augmentation, load_augmentation, steps_of
-    from supertune.recipes.augment import augment as run_augment
-
-    written = isinstance(data, str | Path) and str(data).lower().endswith((".yaml", ".yml"))
-    found = load_augmentation(Path(str(data))) if written else Augmentation(Config())
-    rows = None if written else str(data) if isinstance(data, Path) else data
-    config = _named(_with_columns(found.config, text, label), task, pair).with_values(dict(settings or {}))
-    held_out = {"data.validation": validation, "data.test": test}
-    config = config.with_values({key: value for key, value in held_out.items() if value is not None})
-    amount = {"copies": copies, "balance": balance or None, "rows_per_class": rows_per_class}
-    found = replace(
-        found,
-        config=config,
-        augmenters=found.augmenters if by is None else steps_of(by, "by"),
-        amount={**found.amount, **{name: value for name, value in amount.items() if value is not None}},
-        protect={**found.protect, **(protect or {})},
-        seed=found.seed if seed is None else seed,
-    )
-    place = None if out is None else Path(out)
-    return run_augment(found, rows, out=place, wanted=format, measure=measure, console=Console(quiet=True))
 
 
 def inspect(
@@ -357,37 +227,6 @@ def inspect(
     """
     from supertune.recipes.inspect import inspect as run_inspect
 
-    config, content = _configured(data, text, label, model)
-    config = _named(config, task, pair).with_values(dict(settings or {}))
+    config, content = configured(data, text, label, model)
+    config = named(config, task, pair).with_values(dict(settings or {}))
     return run_inspect(config, content, rows=rows, console=Console(quiet=True))
-
-
-def _named(config: Config, task: str | None, pair: bool | None) -> Config:
-    values = {"task.name": task, "data.pair": pair}
-    return config.with_values({key: value for key, value in values.items() if value is not None})
-
-
-def _configured(
-    data: object, text: str | Sequence[str] | None, label: str | Sequence[str] | None, model: str | None
-) -> tuple[Config, Any]:
-    """The configuration, and the rows where they are in memory."""
-    config, rows = Config(), None
-    if isinstance(data, str | Path):
-        if str(data).lower().endswith((".yaml", ".yml")):
-            config = load_config(Path(data))
-        else:
-            config = config.with_values({"data.source": str(data)})
-    else:
-        rows = data
-    return _with_columns(config, text, label, model), rows
-
-
-def _with_columns(
-    config: Config, text: str | Sequence[str] | None, label: str | Sequence[str] | None, model: str | None = None
-) -> Config:
-    values: dict[str, object] = {
-        "data.text": [text] if isinstance(text, str) else list(text) if text is not None else None,
-        "data.label": label if isinstance(label, str) or label is None else list(label),
-        "model.name": model,
-    }
-    return config.with_values({key: value for key, value in values.items() if value is not None})

@@ -13,6 +13,7 @@ from supertune.cli import (
     chat,
     check,
     clean,
+    crawl,
     data,
     demo,
     index,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("crawl")(crawl.crawl)
 app.command("clean")(clean.clean)
 app.command("split")(split.split)
 app.command("augment")(augment.augment)

@@ -127,7 +127,7 @@ def augment(
         console.say(f"  {out}: {files}, {RECIPE}")
     measured = None
     if measure is not None:
-        about = [[each.name, each.model_dump(mode="json")] for each in augmenters]
+        about: list[object] = [[each.name, each.model_dump(mode="json")] for each in augmenters]
         about += [amount.model_dump(mode="json"), protection.model_dump(mode="json"), writer and writer.identity]
         measured = measure_augmentation(
             augmentation.config,

@@ -65,7 +65,7 @@ class MeasuredAugmentation:
         return {
             "helps": f"the new rows help: {told}",
             "hurts": f"the new rows do harm: {told}; leave them out",
-            "unproven": f"whether the new rows help cannot be told: {told}; leave them out, or measure with more divisions",
+            "unproven": f"whether the new rows help cannot be told: {told}; leave them out, or measure more divisions",
         }[self.verdict]
 
     def as_dict(self) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class _Kept:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "scores.json"
-        found = read_json(self._file) if self._file.exists() else {"metric": "", "scores": []}
+        found: dict[str, Any] = read_json(self._file) if self._file.exists() else {"metric": "", "scores": []}
         self.metric: str = found["metric"]
         self.scores: dict[tuple[int, str], float] = {(draw, arm): score for draw, arm, score in found["scores"]}
 
