@@ -259,7 +259,7 @@ def test_requests_that_fail_count_too() -> None:
         assert len(server.requests) == 2
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Stands for whatever ends the work, such as Ctrl-C."""
 
 
@@ -274,10 +274,10 @@ def test_interrupted_work_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None
         def until_seven(number: int, _: WrittenText) -> None:
             told.append(number)
             if len(told) == 7:
-                raise Stop
+                raise StopError
 
         told: list[int] = []
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             KeptWriter(writer_at(server.url), cache).write(prompts, until_seven)
         before = len(server.requests)
         assert before < 20

@@ -16,11 +16,13 @@ class TextPrompt:
         system: What is said before; empty for nothing.
         seed: Of what is drawn, where the writer can: the same question with another seed is asked, and kept, for
             itself.
+        step: Which step of a piece of work this is, for those that hold a model for each: 0 is the first.
     """
 
     user: str
     system: str = ""
     seed: int = 0
+    step: int = 0
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ class KeptWriter:
 
 def key_of(identity: str, prompt: TextPrompt) -> str:
     """The name under which an answer is kept."""
-    asked = _canonical({"system": prompt.system, "user": prompt.user, "seed": prompt.seed})
+    asked = _canonical({"system": prompt.system, "user": prompt.user, "seed": prompt.seed, "step": prompt.step})
     return sha256_bytes(_canonical([identity, asked]).encode("utf-8", "surrogatepass"))
 
 
