@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from supertune.data.augment.amount import Amount
 from supertune.data.augment.augmenter import Augmenter, BatchAugmenter, TextAugmenter
+from supertune.data.augment.back_translation import BackTranslation
+from supertune.data.augment.label_conditioned import LabelConditioned
+from supertune.data.augment.paraphrase import Paraphrase
 from supertune.data.augment.pipeline import augment
 from supertune.data.augment.protection import Protection
 from supertune.data.augment.random_swap import RandomSwap
@@ -24,4 +27,6 @@ __all__ = [
     "augment",
 ]
 
-AUGMENTERS: dict[str, type[Augmenter]] = {augmenter.name: augmenter for augmenter in (RandomSwap,)}
+AUGMENTERS: dict[str, type[Augmenter]] = {
+    augmenter.name: augmenter for augmenter in (RandomSwap, BackTranslation, Paraphrase, LabelConditioned)
+}
