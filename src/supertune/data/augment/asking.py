@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from supertune.contracts import TextPrompt, TextWriter
+from supertune.contracts import Answered, TextPrompt, TextWriter, WrittenText
 from supertune.data.augment.answers import NotWritten, text_of
 from supertune.errors import UserError
 
 _SEEDS = 31
 """Bits of a seed: what servers take for a positive number of 32."""
 NOTHING = NotWritten("nothing was written")
+
+
+class Watched:
+    """A writer that says how far it is between two pieces of work.
+
+    Args:
+        writer: Who is asked.
+        progress: Told the part of all the work that is done.
+    """
+
+    def __init__(self, writer: TextWriter, progress: Callable[[float], None]) -> None:
+        self._writer, self._progress = writer, progress
+        self._before = self._part = 0.0
+        self._questions, self._done = 1, 0
+
+    def begin(self, before: float, part: float, questions: int) -> None:
+        """A piece begins, before which ``before`` of all was done, and which is ``part`` of all."""
+        self._before, self._part, self._questions, self._done = before, part, max(questions, 1), 0
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """See `TextWriter`."""
+        return self._writer.identity
+
+    @property
+    def local(self) -> bool:
+        """See `TextWriter`."""
+        return self._writer.local
+
+    @property
+    def instructed(self) -> bool:
+        """See `TextWriter`."""
+        return self._writer.instructed
+
+    def write(self, prompts: Sequence[TextPrompt], answered: Answered | None = None) -> list[WrittenText]:
+        """See `TextWriter`."""
+
+        def told(number: int, written: WrittenText) -> None:
+            self._done += 1
+            if answered:
+                answered(number, written)
+            self._progress(self._before + self._part * min(self._done / self._questions, 1.0))
+
+        return self._writer.write(prompts, told)
 
 
 def ask(

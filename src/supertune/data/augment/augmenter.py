@@ -60,6 +60,8 @@ class TextAugmenter(Augmenter):
 class BatchAugmenter(Augmenter):
     """Makes new texts by asking a writer, which is handed many prompts at once."""
 
+    steps: ClassVar[int] = 1
+    """Questions that are asked for one text, one after the other."""
     rewrites: ClassVar[bool] = True
     """The new text stands for the old one: what is protected in that, but for negations, has to be in it too."""
 

@@ -23,6 +23,7 @@ class BackTranslation(BatchAugmenter):
     """Translates a text and translates the translation back."""
 
     name: ClassVar[str] = "back-translation"
+    steps: ClassVar[int] = 2
 
     pivot: str | None = Field(
         None, description="language in between, as ISO 639-1 calls it; none: en, of English texts fr"

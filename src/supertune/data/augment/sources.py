@@ -109,7 +109,7 @@ def sources_of(table: Table, columns: Columns, protection: Protection) -> Source
         [value is not None for value in table.column(AUGMENTED_FROM)] if AUGMENTED_FROM in table.column_names else []
     )
     known = table.column(ROW) if ROW in table.column_names else table.row_ids.tolist()
-    numbers = [int(value) if value is not None else -1 for value in known]
+    numbers = [-1 if number is None else int(number) for number in known]
     original = [place for place in rows if not (added and added[place])]
     usable = [place for place in original if not any(is_missing(column[place]) for column in learned)]
     keys = [content_key([_plain(column[place]) for column in (*texts.values(), *learned)]) for place in rows]
