@@ -108,8 +108,8 @@ def sources_of(table: Table, columns: Columns, protection: Protection) -> Source
     added = (
         [value is not None for value in table.column(AUGMENTED_FROM)] if AUGMENTED_FROM in table.column_names else []
     )
-    known = table.column(ROW) if ROW in table.column_names else table.row_ids.tolist()
-    numbers = [-1 if number is None else int(number) for number in known]
+    told = table.column(ROW) if ROW in table.column_names else table.row_ids.tolist()
+    numbers = [-1 if number is None else int(number) for number in told]
     original = [place for place in rows if not (added and added[place])]
     usable = [place for place in original if not any(is_missing(column[place]) for column in learned)]
     keys = [content_key([_plain(column[place]) for column in (*texts.values(), *learned)]) for place in rows]
