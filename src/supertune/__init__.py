@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import check, clean, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api import augment, check, clean, fit, inspect, load_run, read, resume, zero_shot
     from supertune.api_search import index, open_index, retrieve
     from supertune.recipes.retrieve import OpenIndex
     from supertune.recipes.run import Run
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OpenIndex",
     "Run",
+    "augment",
     "check",
     "clean",
     "fit",

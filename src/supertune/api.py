@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from supertune.config import Config, load_config
 from supertune.console import Console
 from supertune.data import OnBadRow, Table
+from supertune.recipes.augment import Augmenting
 from supertune.recipes.check import GateReport
 from supertune.recipes.clean import Preparing
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
 __all__ = [
+    "augment",
     "check",
     "clean",
     "fit",
@@ -252,6 +255,67 @@ def clean(
         workers=workers,
         console=Console(quiet=True),
     )
+
+
+def augment(
+    data: object,
+    *,
+    by: Sequence[str | Mapping[str, Mapping[str, object]]] | None = None,
+    out: str | Path | None = None,
+    copies: int | None = None,
+    balance: bool = False,
+    rows_per_class: int | None = None,
+    protect: Mapping[str, object] | None = None,
+    seed: int | None = None,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    pair: bool | None = None,
+    task: str | None = None,
+    format: Literal["jsonl", "parquet", "csv"] = "jsonl",
+    settings: Mapping[str, object] | None = None,
+) -> Augmenting:
+    """New training rows made of those that there are; ``supertune augment``.
+
+    Args:
+        data: As for `read`, divided as training would where it is one table; or an ``augmentation.yaml``.
+        by: ``["synonyms", {"random-deletion": {"share": 0.05}}]``: what makes new rows.
+        out: Folder to write the splits to; None writes nothing.
+        copies: New rows of each row by each augmenter; 1 when None.
+        balance: Only bring each class up to the largest.
+        rows_per_class: Only bring each class up to so many rows.
+        protect: What stays as it is: ``negations``, ``quotes``, ``patterns``, ``entities``.
+        seed: Chooses what is changed; 0 when None.
+        text: Text columns; found when None.
+        label: Label columns; found when None.
+        pair: Whether two text columns are two texts.
+        task: What is to be learned.
+        format: Format of the files.
+        settings: Further configuration keys.
+
+    Returns:
+        The splits (``.tables``), of which only ``train`` has new rows, and what each augmenter did (``.augmented``).
+
+    Raises:
+        UserError: The data cannot be read or divided, an augmenter is wrong, or ``out`` is there already.
+    """
+    from supertune.config import Augmentation, load_augmentation, steps_of
+    from supertune.recipes.augment import augment as run_augment
+
+    written = isinstance(data, str | Path) and str(data).lower().endswith((".yaml", ".yml"))
+    found = load_augmentation(Path(str(data))) if written else Augmentation(Config())
+    rows = None if written else str(data) if isinstance(data, Path) else data
+    config = _named(_with_columns(found.config, text, label), task, pair).with_values(dict(settings or {}))
+    amount = {"copies": copies, "balance": balance or None, "rows_per_class": rows_per_class}
+    found = replace(
+        found,
+        config=config,
+        augmenters=found.augmenters if by is None else steps_of(by, "by"),
+        amount={**found.amount, **{name: value for name, value in amount.items() if value is not None}},
+        protect={**found.protect, **(protect or {})},
+        seed=found.seed if seed is None else seed,
+    )
+    place = None if out is None else Path(out)
+    return run_augment(found, rows, out=place, wanted=format, console=Console(quiet=True))
 
 
 def inspect(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from supertune.cli import (
+    augment,
     chat,
     check,
     clean,
@@ -43,6 +44,7 @@ app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("clean")(clean.clean)
 app.command("split")(split.split)
+app.command("augment")(augment.augment)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("resume")(resume.resume)

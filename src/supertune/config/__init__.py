@@ -4,6 +4,7 @@ A configuration is complete: written into a run directory and given to ``supertu
 the run. What is chosen by measurement (``auto``) is replaced there by what was chosen.
 """
 
+from supertune.config.augmentation import Augmentation, dump_augmentation, load_augmentation
 from supertune.config.configuration import (
     WRITING,
     Config,
@@ -34,6 +35,7 @@ from supertune.config.task_section import TaskConfig
 
 __all__ = [
     "WRITING",
+    "Augmentation",
     "Config",
     "DataConfig",
     "EvaluateConfig",
@@ -45,9 +47,11 @@ __all__ = [
     "TrainConfig",
     "WrittenStep",
     "absolute_paths",
+    "dump_augmentation",
     "dump_config",
     "dump_preparation",
     "known_keys",
+    "load_augmentation",
     "load_config",
     "load_preparation",
     "parse_assignments",

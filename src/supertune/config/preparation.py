@@ -89,13 +89,13 @@ def _beside(step: WrittenStep, folder: Path) -> WrittenStep:
     return replace(step, options={**step.options, "file": str(folder / file)})
 
 
-def parse_steps(steps: Sequence[str]) -> tuple[WrittenStep, ...]:
+def parse_steps(steps: Sequence[str], option: str = "--step") -> tuple[WrittenStep, ...]:
     """Steps as they are typed: ``html``, or ``length: {least: 3}``.
 
     Raises:
         UserError: One is neither.
     """
-    return steps_of([parse_value(step, "the step", where="--step") for step in steps], "--step")
+    return steps_of([parse_value(step, "the step", where=option) for step in steps], option)
 
 
 def steps_of(steps: Sequence[Any], where: str = "steps") -> tuple[WrittenStep, ...]:

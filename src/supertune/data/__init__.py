@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from supertune.data.augment import AUGMENTERS, Amount, Augmented, Augmenter, BatchAugmenter, Protection, augment
+from supertune.data.augmented_rows import AUGMENT_COLUMNS, AUGMENTED_FROM, AUGMENTER, added_rows
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, built, clean, default_steps
 from supertune.data.columns import infer_columns, set_aside_unlabelled
@@ -24,7 +26,7 @@ from supertune.data.prepared import file_of, write_prepared
 from supertune.data.ranking_columns import ranked_rows
 from supertune.data.score_cache import ScoreCache
 from supertune.data.sources import READERS, OnBadRow, Progress, read, read_splits
-from supertune.data.split import complete_splits, split_table
+from supertune.data.split import complete_splits, of_added, split_table
 from supertune.data.split_by_time import split_by_time
 from supertune.data.split_sizes import shares_of
 from supertune.data.table import BadRow, Step, Table
@@ -33,13 +35,21 @@ from supertune.data.together import SOURCE, stacked
 from supertune.data.token_cache import TokenCache, texts_fingerprint, tokens_folder
 
 __all__ = [
+    "AUGMENTED_FROM",
+    "AUGMENTER",
+    "AUGMENTERS",
+    "AUGMENT_COLUMNS",
     "CHECKS",
     "OPERATORS",
     "READERS",
     "SOURCE",
     "TABLE_FORMATS",
+    "Amount",
     "Applied",
+    "Augmented",
+    "Augmenter",
     "BadRow",
+    "BatchAugmenter",
     "Check",
     "CheckInput",
     "Cleaned",
@@ -51,13 +61,16 @@ __all__ = [
     "OnBadRow",
     "Operator",
     "Progress",
+    "Protection",
     "ScoreCache",
     "Step",
     "StepDone",
     "Table",
     "TableFormat",
     "TokenCache",
+    "added_rows",
     "apply_review",
+    "augment",
     "built",
     "check_format",
     "check_review_file",
@@ -73,6 +86,7 @@ __all__ = [
     "judge_labels",
     "leaked_rows",
     "mixed",
+    "of_added",
     "parse_format",
     "ranked_rows",
     "read",

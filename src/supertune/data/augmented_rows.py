@@ -6,6 +6,12 @@ are written in the rows themselves.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from supertune.contracts import IntArray, Rows
+from supertune.errors import UserError
+
 ROW = "supertune_row"
 """int64: the number that a row had in its source; null for added rows."""
 AUGMENTED_FROM = "supertune_augmented_from"
@@ -13,3 +19,38 @@ AUGMENTED_FROM = "supertune_augmented_from"
 AUGMENTER = "supertune_augmenter"
 """Text: the name of what made an added row; null for originals."""
 AUGMENT_COLUMNS = (ROW, AUGMENTED_FROM, AUGMENTER)
+
+
+def added_rows(table: Rows) -> NDArray[np.bool_]:
+    """Bool (rows,): which rows were made of others."""
+    if AUGMENTED_FROM not in table.column_names:
+        return np.zeros(len(table), bool)
+    return np.fromiter((value is not None for value in table.column(AUGMENTED_FROM)), bool, len(table))
+
+
+def learned_beside(table: Rows, added: NDArray[np.bool_], train: NDArray[np.bool_], source: str) -> IntArray:
+    """Positions of the added rows whose originals are learned from, and from nothing else.
+
+    An original is found by its number. Where several rows bear one number, because files were put together, all of them
+    have to be learned from: better a row too few than one that was made of a test row.
+
+    Args:
+        table: The rows.
+        added: Which of them were made of others.
+        train: Which of them are learned from, of the originals.
+        source: Name of the table for messages.
+
+    Raises:
+        UserError: The rows do not say their numbers any more.
+    """
+    if ROW not in table.column_names:
+        raise UserError(
+            f"has rows that were made of others ({AUGMENTED_FROM}), and lacks the column {ROW!r} that says of which",
+            where=source,
+            fix="keep that column, or divide the rows first and augment then",
+        )
+    numbers, origins = table.column(ROW), table.column(AUGMENTED_FROM)
+    learned = {numbers[place] for place in np.flatnonzero(train & ~added)}
+    asked = {numbers[place] for place in np.flatnonzero(~train & ~added)}
+    found = (place for place in np.flatnonzero(added) if origins[place] in learned and origins[place] not in asked)
+    return np.fromiter(found, np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 
 from supertune.contracts import Columns, Generation
 from supertune.data import names
+from supertune.data.augmented_rows import AUGMENT_COLUMNS
 from supertune.data.conversation_columns import conversation_columns
 from supertune.data.profile import KIND_NAMES, Profile, profiles_of
 from supertune.data.question_columns import question_columns
@@ -99,8 +100,8 @@ def infer_columns(
     asked = (label,) if isinstance(label, str) else tuple(label or ())
     for column, option in [*((name, "--text") for name in named), *((name, "--label") for name in asked)]:
         _require(table, column, option)
-    profiles = profiles_of(table)
-    by_name = {profile.name: profile for profile in profiles}
+    by_name = {profile.name: profile for profile in profiles_of(table)}
+    profiles = [profile for profile in by_name.values() if profile.name not in AUGMENT_COLUMNS]
     if answers in _FINDERS:
         _check_asked(asked, named, table.source, answers)
         found_columns = _FINDERS[answers](profiles, named, asked, table.source, need_label=need_label)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import Columns, FloatArray, IntArray
+from supertune.data.augmented_rows import added_rows, learned_beside
 from supertune.data.check.answers import stratum_codes
 from supertune.data.check.labels import CodeArray
 from supertune.data.check.texts import UNIQUE, GroupArray
@@ -90,11 +91,12 @@ def complete_splits(
             f"only {' and '.join(given) or 'nothing'} was given, so there is nothing to learn from",
             fix="name the file with the training rows",
         )
+    given, dropped = _without_added(given)
     missing = [name for name in SPLITS if name not in given]
     shares = _shares(fractions)
     wanted = {name: shares[name] for name in missing if name in shares}
     if not wanted:
-        return CompletedSplits({name: given[name] for name in SPLITS if name in given})
+        return CompletedSplits({name: given[name] for name in SPLITS if name in given}, dropped)
     cut = _cut(given["train"], columns, {"train": 1 - sum(wanted.values()), **wanted}, seed, near_duplicates)
     tables = {**given, **cut}
     announcements = tuple(
@@ -102,7 +104,31 @@ def complete_splits(
         f"({100 * share:g} %) were set aside as {name} split"
         for name, share in wanted.items()
     )
-    return CompletedSplits({name: tables[name] for name in SPLITS if name in tables}, announcements)
+    return CompletedSplits(
+        {name: tables[name] for name in SPLITS if name in tables},
+        (*dropped, *announcements, *of_added(tables["train"])),
+    )
+
+
+def of_added(train: Table) -> tuple[str, ...]:
+    """What became of rows that were made of others when train was cut, as sentences; none where there were none."""
+    counts = train.lineage[-1].parameters if train.lineage else {}
+    if "augmented" not in counts:
+        return ()
+    return (
+        f"{counts['augmented']:,} rows that were made of training rows are learned from; "
+        f"{counts['augmented_left_out']:,} that were made of held-out rows are left out",
+    )
+
+
+def _without_added(given: Mapping[str, Table]) -> tuple[dict[str, Table], tuple[str, ...]]:
+    """The splits, the held-out ones without rows that were made of others; and what went."""
+    tables, told = dict(given), []
+    for split in ("validation", "test"):
+        if split in tables and (added := added_rows(tables[split])).any():
+            tables[split] = tables[split].select(np.flatnonzero(~added), step="drop-augmented")
+            told.append(f"{int(added.sum()):,} {split} rows that were made of others are left out")
+    return tables, tuple(told)
 
 
 def _shares(fractions: Sequence[float]) -> dict[str, float]:
@@ -128,6 +154,25 @@ def _shares(fractions: Sequence[float]) -> dict[str, float]:
 def _cut(
     table: Table, columns: Columns, shares: Mapping[str, float], seed: int, near_duplicates: bool
 ) -> dict[str, Table]:
+    """The table divided; rows that were made of others are left out, but for those whose originals are in train."""
+    added = added_rows(table)
+    own = np.flatnonzero(~added)
+    originals = table.select(own, step="originals") if added.any() else table
+    places, parameters = _divided(originals, columns, shares, seed, near_duplicates)
+    if added.any():
+        places = {name: own[rows] for name, rows in places.items()}
+        train = np.zeros(len(table), bool)
+        train[places["train"]] = True
+        beside = learned_beside(table, added, train, table.source)
+        places["train"] = np.sort(np.concatenate([places["train"], beside]))
+        parameters |= {"augmented": len(beside), "augmented_left_out": int(added.sum()) - len(beside)}
+    return {name: table.select(rows, step=f"split:{name}", parameters=parameters) for name, rows in places.items()}
+
+
+def _divided(
+    table: Table, columns: Columns, shares: Mapping[str, float], seed: int, near_duplicates: bool
+) -> tuple[dict[str, IntArray], dict[str, object]]:
+    """Split → the positions of its rows, and what to note of how."""
     if len(table) < _FEWEST_ROWS:
         raise UserError(
             f"{len(table)} rows cannot be divided into {', '.join(shares)}: that takes at least {_FEWEST_ROWS}",
@@ -154,7 +199,7 @@ def _cut(
     if columns.group is not None:
         parameters["group"] = columns.group
         apart = f"too few different values of {columns.group!r}, whose rows stay together,"
-    tables = {}
+    places = {}
     for number, name in enumerate(shares):
         rows = np.flatnonzero(assignment == number)
         if not len(rows):
@@ -164,8 +209,8 @@ def _cut(
                 where=table.source,
                 fix="add rows, merge small classes, or give the splits as files of their own (--validation, --test)",
             )
-        tables[name] = table.select(rows, step=f"split:{name}", parameters=parameters)
-    return tables
+        places[name] = rows
+    return places, parameters
 
 
 def _assign(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from supertune.contracts import FloatArray
+from supertune.data.augmented_rows import added_rows
 from supertune.data.split import SPLITS
 from supertune.data.table import Table
 from supertune.errors import UserError
@@ -36,11 +37,15 @@ def split_by_time(table: Table, column: str, shares: Sequence[float]) -> dict[st
         shares: Of train, validation and test; 0 leaves a split out.
 
     Raises:
-        UserError: There is no such column, a row has no time, or too few moments are told apart.
+        UserError: There is no such column, a row has no time, or too few moments are told apart, or rows were
+            made of others.
     """
     if column not in table.column_names:
         known = ", ".join(map(repr, table.column_names))
         raise UserError(f"has no column {column!r}", where=table.source, fix=f"its columns are {known}")
+    if added_rows(table).any():
+        what = "holds rows that were made of others, at the times of those"
+        raise UserError(what, where=table.source, fix="divide the rows first, and augment then")
     moments = _moments(table, column)
     order = np.argsort(moments, kind="stable")
     borders = np.round(np.cumsum(np.asarray(shares)) * len(table)).astype(np.int64)

@@ -19,6 +19,7 @@ from supertune.data import (
     complete_splits,
     conversations_in,
     infer_columns,
+    of_added,
     read,
     read_splits,
     set_aside_unlabelled,
@@ -287,7 +288,7 @@ def _split(
         together = f", rows of one {columns.group!r} together" if columns.group is not None else ""
         if count := splits["train"].lineage[-1].parameters.get("near_duplicates"):
             together += f", {count:,} rows that are nearly the same as others together with them"
-        return splits, (f"split by {by} {seed}{together}: {sizes}",)
+        return splits, (f"split by {by} {seed}{together}: {sizes}", *of_added(splits["train"]))
     completed = complete_splits(given, columns, fractions=fractions, seed=seed, near_duplicates=near)
     return dict(completed.tables), completed.announcements
 

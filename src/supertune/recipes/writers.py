@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from supertune.console import Console
-from supertune.contracts import TextWriter
+from supertune.contracts import Columns, TextWriter
 from supertune.data import Table
 from supertune.data.pii import KINDS, find_pii
 from supertune.errors import UserError
@@ -120,6 +120,11 @@ def opened_writer(choices: WriterChoices, console: Console) -> Iterator[OpenedWr
 def usual_cache() -> Path:
     """The file with what was answered before, unless another is named."""
     return cache_folder() / "answers" / "answers.sqlite"
+
+
+def text_columns(table: Table, columns: Columns) -> tuple[str, ...]:
+    """The columns whose texts may be sent."""
+    return tuple(name for name in columns.text if name in table.column_names)
 
 
 def refuse_personal_data(opened: OpenedWriter, table: Table, texts: tuple[str, ...], allowed: bool) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from supertune.data.augment.answers import NotWritten
-from supertune.data.augment.kept import normalized
-from supertune.language import compared_units, has_unspaced_script, language_of
+from supertune.language import compared_units, fold, fold_case_and_width, has_unspaced_script, language_of
 
 SAME = NotWritten("equal to the original")
 OTHER_LANGUAGE = NotWritten("answer in another language")
@@ -30,7 +29,7 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d)[,，\s](?=\d{3})")
 
 def unlike(answer: str, text: str) -> NotWritten | None:
     """Why an answer cannot stand for a text that it is to say in other words; None where it can."""
-    if normalized(answer) == normalized(text):
+    if fold(fold_case_and_width(answer)) == fold(fold_case_and_width(text)):
         return SAME
     if not same_language(answer, text):
         return OTHER_LANGUAGE

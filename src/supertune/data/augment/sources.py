@@ -105,12 +105,10 @@ def sources_of(table: Table, columns: Columns, protection: Protection) -> Source
     if columns.answers == "classes" and len(learned) == 1:
         labels = [None if is_missing(value) else str(value) for value in learned[0]]
     rows = range(len(table))
-    added = (
-        [value is not None for value in table.column(AUGMENTED_FROM)] if AUGMENTED_FROM in table.column_names else []
-    )
-    told = table.column(ROW) if ROW in table.column_names else table.row_ids.tolist()
-    numbers = [-1 if number is None else int(number) for number in told]
-    original = [place for place in rows if not (added and added[place])]
+    origins = table.column(AUGMENTED_FROM) if AUGMENTED_FROM in table.column_names else [None] * len(table)
+    given = table.column(ROW) if ROW in table.column_names else table.row_ids.tolist()
+    numbers = [int(value) if value is not None else -1 for value in given]
+    original = [place for place in rows if origins[place] is None]
     usable = [place for place in original if not any(is_missing(column[place]) for column in learned)]
     keys = [content_key([_plain(column[place]) for column in (*texts.values(), *learned)]) for place in rows]
     entities = None if protection.entities is None else table.column(protection.entities)

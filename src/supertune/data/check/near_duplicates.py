@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supertune.contracts import Finding, IntArray, Severity
+from supertune.data.augmented_rows import added_rows
 from supertune.data.check.input import CheckInput
 from supertune.data.check.leakage import leaked_groups
 from supertune.data.check.wording import counted, more_than_one_in_twenty, percent, within
@@ -33,7 +34,9 @@ def check_near_duplicates(check_input: CheckInput) -> list[Finding]:
 
 def _within(check_input: CheckInput, split: str) -> Finding | None:
     clusters = check_input.near.of[split]
-    rows = _without_repeats(check_input, split, np.flatnonzero(clusters != ALONE))
+    # Rows that were made of others are meant to be like them.
+    own = ~added_rows(check_input.splits[split])
+    rows = _without_repeats(check_input, split, np.flatnonzero((clusters != ALONE) & own))
     _, first, member, counts = np.unique(clusters[rows], return_index=True, return_inverse=True, return_counts=True)
     surplus = np.delete(rows, first)
     if not len(surplus):

@@ -5,18 +5,23 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from supertune.config.section import Section
 from supertune.contracts import Columns
-from supertune.data.clean.operator import Operator
 from supertune.errors import UserError
 
 _READS_PLACES = frozenset({"answers", "spans"})
 
 
-def built(operators: Mapping[str, type[Operator]], name: str, options: Mapping[str, Any], where: str) -> Operator:
+Built = TypeVar("Built", bound=Section)
+
+
+def built(
+    operators: Mapping[str, type[Built]], name: str, options: Mapping[str, Any], where: str, called: str = "step"
+) -> Built:
     """The operator of a name with these options.
 
     Args:
@@ -24,13 +29,14 @@ def built(operators: Mapping[str, type[Operator]], name: str, options: Mapping[s
         name: As it was written.
         options: As they were written.
         where: File and line, or option of the command line, for messages.
+        called: What an operator is called in messages.
 
     Raises:
         UserError: There is no such step or option, or a value does not fit.
     """
     if name not in operators:
-        fix = f"{_meant(name, list(operators))}steps are: {', '.join(operators)}"
-        raise UserError(f"there is no step {name!r}", where=where, fix=fix)
+        fix = f"{_meant(name, list(operators))}{called}s are: {', '.join(operators)}"
+        raise UserError(f"there is no {called} {name!r}", where=where, fix=fix)
     kind = operators[name]
     try:
         return kind.model_validate(dict(options))

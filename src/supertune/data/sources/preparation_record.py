@@ -25,9 +25,14 @@ def lineage_beside(path: Path) -> tuple[tuple[Step, ...], str | None]:
         if found is None:
             return (), None
         steps = tuple(Step(**step) for step in found["lineage"])
-        same, source, count = sha256_file(path) == found["sha256"], found["source"], len(found["steps"])
+        same, source, count = sha256_file(path) == found["sha256"], found["source"], _count(found["steps"], steps)
     except (UserError, LookupError, TypeError, AttributeError):
         return (), f"{RECORD} beside it is no record of a preparation, and is not used"
     if not same:
         return (), f"was changed after it was prepared: what {RECORD} says of it is not used"
     return steps, f"prepared from {source} in {count} steps ({RECORD})"
+
+
+def _count(done: list[object], lineage: tuple[Step, ...]) -> int:
+    """How many steps were done: those of a cleaning, or the augmenters."""
+    return len(done) or sum(step.name.startswith("augment:") for step in lineage)
