@@ -6,8 +6,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from supertune.data.clean.results import Change
 from supertune.data.table import Table
+
+
+@dataclass(frozen=True)
+class Change:
+    """One text before and after.
+
+    Attributes:
+        row: Number of the original in its source.
+        column: Its column.
+        before: As it is.
+        after: As it became in the new row.
+    """
+
+    row: int
+    column: str
+    before: str
+    after: str
 
 
 @dataclass

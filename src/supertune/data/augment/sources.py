@@ -10,8 +10,8 @@ from typing import Any
 from supertune.contracts import Columns
 from supertune.data.augment.drawing import content_key
 from supertune.data.augment.protection import Protection
+from supertune.data.augment.results import Change
 from supertune.data.augmented_rows import AUGMENTED_FROM, ROW
-from supertune.data.clean.results import Change
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.language import (
