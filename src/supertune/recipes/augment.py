@@ -111,7 +111,7 @@ def augment(
                 protection=protection,
                 seed=augmentation.seed,
                 held_out=tuple(held_out.values()),
-                writer=opened and opened.writer,
+                writer=opened.writer if opened else None,
                 progress=lambda done: bar(done, opened.spent() if opened else ""),
             )
         if opened and opened.spent():
