@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from supertune.cli import options
+from supertune.cli import asking, options
 from supertune.cli.options import label_columns, split_columns, values
 
 
@@ -56,6 +56,20 @@ def augment(
     on_bad_row: options.OnBadRow = None,
     sheet: options.Sheet = None,
     settings: options.Settings = None,
+    writer: asking.Writer = None,
+    writer_back: asking.WriterBack = None,
+    writer_model: asking.WriterModel = None,
+    writer_key: asking.WriterKey = None,
+    writer_temperature: asking.WriterTemperature = None,
+    writer_tokens: asking.WriterTokens = None,
+    writer_body: asking.WriterBody = None,
+    writer_at_once: asking.WriterAtOnce = None,
+    budget_requests: asking.BudgetRequests = None,
+    budget_tokens: asking.BudgetTokens = None,
+    budget_money: asking.BudgetMoney = None,
+    prices: asking.PricesOfTokens = None,
+    cache: asking.Cache = None,
+    send_personal_data: asking.SendPersonalData = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -93,6 +107,29 @@ def augment(
         protect={**augmentation.protect, **({"patterns": protect} if protect else {})},
         seed=augmentation.seed if seed is None else seed,
     )
-    made = run_augment(augmentation, out=out, wanted=file_format, measure=measure, console=Console(quiet=quiet))
+    who = writer and asking.writer_choices(
+        writer,
+        back=writer_back,
+        model=writer_model,
+        key=writer_key,
+        temperature=writer_temperature,
+        tokens=writer_tokens,
+        body=writer_body,
+        at_once=writer_at_once,
+        requests=budget_requests,
+        budget_tokens=budget_tokens,
+        money=budget_money,
+        prices=prices,
+        cache=cache,
+        personal_data=send_personal_data,
+    )
+    made = run_augment(
+        augmentation,
+        out=out,
+        wanted=file_format,
+        writer=who or None,
+        measure=measure,
+        console=Console(quiet=quiet),
+    )
     if json:
         print_json(made.as_dict())

@@ -49,12 +49,13 @@ from supertune.contracts.work import (
     TextVectors,
     label_names,
 )
-from supertune.contracts.writer import TextWriter
+from supertune.contracts.writer import Answered, TextPrompt, TextWriter, WrittenText
 
 __all__ = [
     "FORMATS",
     "SEAMS",
     "SEVERITIES",
+    "Answered",
     "Apart",
     "Columns",
     "Consumer",
@@ -98,8 +99,10 @@ __all__ = [
     "Stop",
     "Strategy",
     "Task",
+    "TextPrompt",
     "TextVectors",
     "TextWriter",
+    "WrittenText",
     "label_names",
     "model_inputs",
     "worst",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supertune.data.augment import AUGMENTERS, Amount, Augmented, Augmenter, Protection, augment
+from supertune.data.augment import AUGMENTERS, Amount, Augmented, Augmenter, BatchAugmenter, Protection, augment
 from supertune.data.augmented_rows import AUGMENT_COLUMNS, AUGMENTED_FROM, AUGMENTER, added_rows
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, TextCleaning, built, clean, default_steps
@@ -49,6 +49,7 @@ __all__ = [
     "Augmented",
     "Augmenter",
     "BadRow",
+    "BatchAugmenter",
     "Check",
     "CheckInput",
     "Cleaned",

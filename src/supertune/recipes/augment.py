@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 from supertune.config import Augmentation, Config, absolute_paths, dump_augmentation
 from supertune.console import Console
-from supertune.contracts import Columns, TextWriter
+from supertune.contracts import Columns
 from supertune.data import (
     AUGMENTERS,
     Amount,
     Augmented,
     Augmenter,
+    BatchAugmenter,
     Cleaned,
     Protection,
     Table,
@@ -33,6 +35,7 @@ from supertune.language import around_difference
 from supertune.recipes.measure_augmentation import MeasuredAugmentation, check_divisions, measure_augmentation
 from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import load_rows
+from supertune.recipes.writers import OpenedWriter, WriterChoices, opened_writer, refuse_personal_data, text_columns
 from supertune.runs import versions
 
 RECIPE = "augmentation.yaml"
@@ -74,7 +77,7 @@ def augment(
     *,
     out: Path | None,
     wanted: str = "jsonl",
-    writer: TextWriter | None = None,
+    writer: WriterChoices | None = None,
     measure: int | None = None,
     console: Console,
 ) -> Augmenting:
@@ -85,7 +88,7 @@ def augment(
         data: Rows, instead of the source that the augmentation names.
         out: Folder to write; None only tells what would be done.
         wanted: ``jsonl``, ``parquet`` or ``csv``.
-        writer: What writes, for augmenters that ask a model.
+        writer: Who is asked, for augmenters that ask a model.
         measure: Divisions of the training rows on which to train with and without the new rows; None: not measured.
         console: Where to tell.
 
@@ -107,41 +110,82 @@ def augment(
         check_format(table, form)
     held_out = {split: rows.whole[split] for split in ("validation", "test") if split in rows.splits}
     console.heading("New training rows")
-    add = partial(
-        augment_table, columns=rows.columns, augmenters=augmenters, amount=amount, protection=protection, writer=writer
-    )
-    with console.progress("augmenting", 1.0) as bar:
-        made = add(rows.splits["train"], seed=augmentation.seed, held_out=tuple(held_out.values()), progress=bar)
-    _show(made, console)
-    tables = {"train": made.table, **held_out}
-    if out is not None:
-        recipe = dump_augmentation(
-            _complete(augmentation.config, rows.columns, data),
-            [(augmenter.name, augmenter.options) for augmenter in augmenters],
-            amount=amount.model_dump(exclude_defaults=True),
-            protect=protection.model_dump(exclude_defaults=True),
-            seed=augmentation.seed,
+    train = rows.splits["train"]
+    with _opened(writer, augmenters, train, rows.columns, console) as opened:
+        add = partial(
+            augment_table,
+            columns=rows.columns,
+            augmenters=augmenters,
+            amount=amount,
+            protection=protection,
+            writer=opened.writer if opened else None,
         )
-        _write(out, {"train": rows.splits["train"], **held_out}, tables, made, recipe, form)
-        files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
-        console.say(f"  {out}: {files}, {RECIPE}")
-    measured = None
-    if measure is not None:
-        about: list[object] = [[each.name, each.model_dump(mode="json")] for each in augmenters]
-        about += [amount.model_dump(mode="json"), protection.model_dump(mode="json"), writer and writer.identity]
-        measured = measure_augmentation(
-            augmentation.config,
-            rows,
-            lambda train, known, draw: add(train, seed=draw, held_out=known).table,
-            draws=measure,
-            about=about,
-            console=console,
-        )
-    else:
-        before = len(rows.splits["train"])
-        more = "whether they help is not known yet: --measure 10 trains with and without"
-        console.say(f"  {before:,} training rows, {len(made.table) - before:,} added; {more}")
+        with console.progress("augmenting", 1.0) as bar:
+            made = add(
+                train,
+                seed=augmentation.seed,
+                held_out=tuple(held_out.values()),
+                progress=lambda done: bar(done, opened.spent() if opened else ""),
+            )
+        if opened and opened.spent():
+            console.say(f"  {opened.where}: {opened.spent()}")
+        asked = opened.as_dict() if opened else {}
+        _show(made, console)
+        console.say(f"  {len(train):,} training rows, {len(made.table) - len(train):,} added")
+        tables = {"train": made.table, **held_out}
+        if out is not None:
+            recipe = dump_augmentation(
+                _complete(augmentation.config, rows.columns, data),
+                [(augmenter.name, augmenter.options) for augmenter in augmenters],
+                amount=amount.model_dump(exclude_defaults=True),
+                protect=protection.model_dump(exclude_defaults=True),
+                seed=augmentation.seed,
+            )
+            _write(out, {"train": train, **held_out}, tables, made, recipe, form, asked)
+            files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
+            console.say(f"  {out}: {files}, {RECIPE}")
+        measured = None
+        if measure is not None:
+            about: list[object] = [[each.name, each.model_dump(mode="json")] for each in augmenters]
+            about += [amount.model_dump(mode="json"), protection.model_dump(mode="json")]
+            about += [opened.writer.identity] if opened else []
+            measured = measure_augmentation(
+                augmentation.config,
+                rows,
+                lambda learned, known, draw: add(learned, seed=draw, held_out=known).table,
+                draws=measure,
+                about=about,
+                console=console,
+            )
+        else:
+            console.say("  whether they help is not known yet: --measure 10 trains with and without them")
     return Augmenting(tables, made, rows.columns, out, measured)
+
+
+@contextlib.contextmanager
+def _opened(
+    choices: WriterChoices | None, augmenters: Sequence[Augmenter], train: Table, columns: Columns, console: Console
+) -> Iterator[OpenedWriter | None]:
+    """Who is asked, once it is settled that the rows may be sent there; None where nobody is to be.
+
+    Raises:
+        UserError: See `opened_writer` and `refuse_personal_data`; or somebody was named who is not needed.
+    """
+    if not any(isinstance(augmenter, BatchAugmenter) for augmenter in augmenters):
+        if choices is not None:
+            what = "no augmenter that was named asks a model"
+            raise UserError(what, where="--writer", fix="leave it out, or name one: --by paraphrase")
+        yield None
+        return
+    if choices is None:
+        # The pipeline knows best who lacks it.
+        yield None
+        return
+    with opened_writer(choices, console) as opened:
+        refuse_personal_data(opened, train, text_columns(train, columns), choices.personal_data)
+        if not opened.writer.local:
+            console.say(f"  texts and labels of training rows are sent to {opened.where}")
+        yield opened
 
 
 def built_augmenters(augmentation: Augmentation) -> list[Augmenter]:
@@ -192,9 +236,10 @@ def _write(
     made: Augmented,
     recipe: str,
     form: TableFormat,
+    asked: Mapping[str, object],
 ) -> None:
     """Write the folder, whole or not at all."""
-    about = {"versions": versions(), "augmenters": [each.as_dict() for each in made.made]}
+    about = {"versions": versions(), "augmenters": [each.as_dict() for each in made.made], **asked}
     with atomic_folder(out) as folder:
         cleaned = Cleaned(tables, dict.fromkeys(tables, ()))
         write_prepared(folder, sources, cleaned, recipe=None, wanted=form, about=about)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from supertune.data.augment.amount import Amount
 from supertune.data.augment.augmenter import Augmenter, BatchAugmenter, TextAugmenter
+from supertune.data.augment.back_translation import BackTranslation
 from supertune.data.augment.input_method import InputMethod
 from supertune.data.augment.keyboard import Keyboard
+from supertune.data.augment.label_conditioned import LabelConditioned
 from supertune.data.augment.ocr import Ocr
+from supertune.data.augment.paraphrase import Paraphrase
 from supertune.data.augment.pipeline import augment
 from supertune.data.augment.protection import Protection
 from supertune.data.augment.punctuation import Punctuation
@@ -45,5 +48,8 @@ AUGMENTERS: dict[str, type[Augmenter]] = {
         InputMethod,
         Homophones,
         LookAlikes,
+        BackTranslation,
+        Paraphrase,
+        LabelConditioned,
     )
 }

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from supertune.config.section import Section
 from supertune.contracts import TextWriter
+from supertune.data.augment.answers import NotWritten
 
 Spans = Sequence[tuple[int, int]]
 """Parts of a text as first character and the one behind the last; ascending, apart from each other."""
@@ -59,6 +60,11 @@ class TextAugmenter(Augmenter):
 class BatchAugmenter(Augmenter):
     """Makes new texts by asking a writer, which is handed many prompts at once."""
 
+    steps: ClassVar[int] = 1
+    """Questions that are asked for one text, one after the other."""
+    rewrites: ClassVar[bool] = True
+    """The new text stands for the old one: what is protected in that, but for negations, has to be in it too."""
+
     @abstractmethod
     def write(
         self,
@@ -67,8 +73,8 @@ class BatchAugmenter(Augmenter):
         draws: Sequence[random.Random],
         writer: TextWriter,
         examples: Mapping[str, Sequence[str]],
-    ) -> list[str | None]:
-        """A new text for each, None where nothing came of it.
+    ) -> list[str | NotWritten | None]:
+        """A new text for each; why there is none, or None, where nothing came of it.
 
         What is written for a text must not depend on which others are asked about at the same time.
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from supertune.contracts import TextWriter
+from supertune.data.augment.answers import NotWritten
 from supertune.data.augment.augmenter import Augmenter, BatchAugmenter, TextAugmenter
+from supertune.data.augment.comparing import LOST, lost
 from supertune.data.augment.drawing import draw_of
 from supertune.data.augment.kept import normalized
 from supertune.data.augment.protection import Protection, entity_spans
@@ -48,6 +50,7 @@ class Maker:
     ) -> None:
         self._sources, self._augmenters, self._columns = sources, augmenters, columns
         self._protection, self._seed, self._writer = protection, seed, writer
+        self._demanded = Protection(**(protection.model_dump() | {"negations": False}))
 
     def make(self, candidates: Sequence[Candidate]) -> list[Added | str]:
         """Of each candidate the new row, or why there is none."""
@@ -103,8 +106,10 @@ class Maker:
                 self._sources.examples,
             )
             for index, new in zip(of, written, strict=True):
-                if new is None:
-                    reasons[index].append(NOTHING_WRITTEN)
+                if new is None or isinstance(new, NotWritten):
+                    reasons[index].append(new.reason if new else NOTHING_WRITTEN)
+                elif augmenter.rewrites and lost(texts[index], self._kept(candidates[index], texts[index]), new):
+                    reasons[index].append(LOST.reason)
                 else:
                     changed[index][name] = new
             for index, reason in enumerate(unfit):
@@ -113,6 +118,11 @@ class Maker:
         return [
             self._added(candidate, new, why) for candidate, new, why in zip(candidates, changed, reasons, strict=True)
         ]
+
+    def _kept(self, candidate: Candidate, text: str) -> Sequence[tuple[int, int]]:
+        """What has to be in a text that stands for another: all that is protected but words, which others can say."""
+        told = None if self._sources.entities is None else self._sources.entities[candidate.place]
+        return self._demanded.spans(text, [] if told is None else entity_spans(text, told))
 
     def _unfit(self, augmenter: Augmenter, text: object) -> str | None:
         if not isinstance(text, str) or is_missing(text):

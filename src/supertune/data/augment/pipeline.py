@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from supertune.contracts import Columns, TextWriter
 from supertune.data.augment.amount import Amount
+from supertune.data.augment.asking import Watched
 from supertune.data.augment.augmenter import Augmenter, BatchAugmenter
 from supertune.data.augment.drawing import draw_number
 from supertune.data.augment.kept import Keeper
@@ -89,7 +90,8 @@ def augment(
                 raise UserError(what, where=f"augmenter {augmenter.name}", fix="name a model that writes")
     sources = sources_of(table, columns, protection)
     made = [Made(augmenter.name, augmenter.options) for augmenter in augmenters]
-    maker = Maker(sources, augmenters, of, protection, seed, writer)
+    watched = None if writer is None or progress is None else Watched(writer, progress)
+    maker = Maker(sources, augmenters, of, protection, seed, watched or writer)
     keeper = Keeper(sources, columns, held_out)
     found, announcements = list[Added](), list[str]()
     for group in _groups(sources, augmenters, amount, columns, seed, table.source):
@@ -97,6 +99,9 @@ def augment(
         while missing > 0 and start < len(group.candidates):
             # None behind those that are needed at least.
             piece = group.candidates[start : start + min(_AT_A_TIME, missing)]
+            if watched is not None:
+                part = group.part / len(group.candidates)
+                watched.begin(group.before + part * start, part * len(piece), _questions(piece, augmenters, of))
             start += len(piece)
             kept = _keep(piece, maker.make(piece), keeper, made)
             found += kept
@@ -115,6 +120,12 @@ def augment(
     if progress is not None:
         progress(1.0)
     return Augmented(augmented_table(table, sources, found, made, steps, how), tuple(made), tuple(announcements))
+
+
+def _questions(piece: Sequence[Candidate], augmenters: Sequence[Augmenter], of: Sequence[Sequence[str]]) -> int:
+    """How many a writer will be asked, at most."""
+    steps = [augmenter.steps if isinstance(augmenter, BatchAugmenter) else 0 for augmenter in augmenters]
+    return sum(steps[candidate.augmenter] * len(of[candidate.augmenter]) for candidate in piece)
 
 
 @dataclass(frozen=True)
