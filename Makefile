@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: demo test test-slow lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
 .PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft bench-rendering bench-writing
-.PHONY: bench-near bench-pii bench-label-errors bench-cleaning bench-preparing
+.PHONY: bench-near bench-pii bench-label-errors bench-cleaning bench-preparing bench-augmenting
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
@@ -99,6 +99,10 @@ bench-cleaning: $(VENV)/installed-dev
 # An hour or two; goes on where it was.
 bench-preparing: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/preparing.py
+
+# Hours; goes on where it was.
+bench-augmenting: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/augmenting.py --screen --train synonyms random-swap
 
 bench-label-errors: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/label_errors.py

@@ -253,7 +253,8 @@ def compared(what: str, arrays: Mapping[str, Any]) -> None:
     for place, told in enumerate(("dirty loses", "repaired wins back")):
         low, high = np.percentile([draw[place] for draw in draws], [2.5, 97.5])
         print(f"  {told} {100 * point[place]:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]")
-    if point[0] > 0:
+    # Of a gap that may be none there is no share.
+    if np.percentile([draw[0] for draw in draws], 2.5) > 0:
         print(f"  of the gap {point[1] / point[0]:.0%} is closed, n = {shape[1]} rows, {shape[0]} seeds")
 
 
