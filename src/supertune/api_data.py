@@ -15,6 +15,7 @@ from supertune.recipes.clean import Preparing
 
 if TYPE_CHECKING:
     from supertune.recipes.crawl import Crawled
+    from supertune.recipes.writers import WriterChoices
 
 __all__ = ["augment", "clean", "crawl"]
 
@@ -92,6 +93,7 @@ def augment(
     validation: str | None = None,
     test: str | None = None,
     measure: int | None = None,
+    writer: str | WriterChoices | None = None,
 ) -> Augmenting:
     """New training rows made of those that there are; ``supertune augment``.
 
@@ -114,6 +116,8 @@ def augment(
         test: File with the test rows.
         measure: On so many divisions of the training rows train with and without the new rows (``.measured``); 10 is
             usual. The test rows are not looked at.
+        writer: Who is asked, for augmenters that ask a model: a run, folder or model here, or
+            ``supertune.recipes.writers.WriterChoices`` for an endpoint and what may be spent there.
 
     Returns:
         The splits (``.tables``), of which only ``train`` has new rows, and what each augmenter did (``.augmented``).
@@ -123,6 +127,7 @@ def augment(
     """
     from supertune.config import Augmentation, load_augmentation, steps_of
     from supertune.recipes.augment import augment as run_augment
+    from supertune.recipes.writers import WriterChoices
 
     written = isinstance(data, str | Path) and str(data).lower().endswith((".yaml", ".yml"))
     found = load_augmentation(Path(str(data))) if written else Augmentation(Config())
@@ -140,7 +145,10 @@ def augment(
         seed=found.seed if seed is None else seed,
     )
     place = None if out is None else Path(out)
-    return run_augment(found, rows, out=place, wanted=format, measure=measure, console=Console(quiet=True))
+    asked = WriterChoices(writer) if isinstance(writer, str) else writer
+    return run_augment(
+        found, rows, out=place, wanted=format, writer=asked, measure=measure, console=Console(quiet=True)
+    )
 
 
 def crawl(

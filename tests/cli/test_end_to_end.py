@@ -145,6 +145,7 @@ def test_the_same_command_gives_the_same_model_and_numbers(workplace: Path, trai
     assert lines(workplace / "again/predictions/test.jsonl") == lines(workplace / "first/predictions/test.jsonl")
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_split_and_model(workplace: Path, trained: dict[str, Any], other: Path) -> None:
     assert digest(other / "model/model.safetensors") != digest(workplace / "first/model/model.safetensors")
     rows = [{row["ticket"] for row in lines(workplace / run / "predictions/test.jsonl")} for run in ("first", "other")]
@@ -209,7 +210,7 @@ def test_predictions_agree_however_they_are_asked_for(workplace: Path, trained: 
     texts = list(known)[:3]
     from_arguments = json.loads(supertune(workplace, "predict", "first", *texts, "--json"))["predictions"]
     from_stdin = [
-        json.loads(line) for line in supertune_anew(workplace, "predict", "first", stdin="\n".join(texts)).splitlines()
+        json.loads(line) for line in supertune(workplace, "predict", "first", stdin="\n".join(texts)).splitlines()
     ]
     (workplace / "texts.jsonl").write_text(
         "".join(json.dumps({"message": text}, ensure_ascii=False) + "\n" for text in texts), encoding="utf-8"
@@ -264,6 +265,7 @@ def test_no_text_keeps_the_texts_out_of_report_and_predictions(workplace: Path, 
         assert "ticket" in row
 
 
+@pytest.mark.slow
 def test_a_chinese_report_names_things_in_chinese(other: Path) -> None:
     written = (other / "report.html").read_text(encoding="utf-8")
     for name in ("最常见的标签", "TF-IDF + 线性模型", "线程", "最大差异"):
@@ -274,9 +276,9 @@ def test_a_chinese_report_names_things_in_chinese(other: Path) -> None:
 
 def test_a_dry_run_tells_the_plan_and_writes_nothing(workplace: Path) -> None:
     before = sorted(path.name for path in workplace.iterdir())
-    plan = json.loads(
-        supertune(workplace, "train", "tickets.csv", "--label", "intent", "--text", "message", "--dry-run", "--json")
-    )
+    settings = [part for setting in SETTINGS for part in ("--set", setting)]
+    columns = ["--label", "intent", "--text", "message"]
+    plan = json.loads(supertune(workplace, "train", "tickets.csv", *columns, *settings, "--dry-run", "--json"))
     assert plan["status"] == "would train"
     assert plan["columns"] == {"text": ["message"], "label": "intent"}
     assert sum(plan["splits"].values()) >= 230

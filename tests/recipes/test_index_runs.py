@@ -206,6 +206,7 @@ def test_ctrl_c_loses_a_block_and_the_same_call_goes_on(
     assert one == other
 
 
+@pytest.mark.slow
 def test_kill_leaves_what_was_done_and_the_same_command_goes_on(made: tuple[Path, Path], tmp_path: Path) -> None:
     model, _ = made
     data, out = write_rows(tmp_path / "rows.jsonl", rows(10_000)), tmp_path / "index"

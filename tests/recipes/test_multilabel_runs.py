@@ -155,6 +155,7 @@ def test_what_is_about_one_label_is_refused(
     assert caught.value.where == where
 
 
+@pytest.mark.slow
 def test_the_written_configuration_repeats_the_run_and_every_text_gets_a_label_where_every_row_had_one(
     tmp_path: Path, tiny_encoder: Path
 ) -> None:

@@ -135,6 +135,7 @@ def test_losses_regularisers_and_strategies_learn_numbers(
     assert json.loads((run.path / "manifest.json").read_text())["status"] == "done"
 
 
+@pytest.mark.slow
 def test_the_written_configuration_repeats_the_run(scored: supertune.Run, tmp_path: Path) -> None:
     again = supertune.fit(numbers(), out=tmp_path / "again", settings=written_settings(scored))
     assert again.metrics["test"]["r2"].value == pytest.approx(scored.metrics["test"]["r2"].value, abs=1e-6)

@@ -67,7 +67,9 @@ def test_a_strategy_trains_saves_and_is_read_back(strategy: str, tmp_path: Path,
 
 
 # Prefixes open as LoRA does; the lines of contrastive models are those of zero-shot ones in test_few_shot_runs.py.
-@pytest.mark.parametrize("strategy", ["lora", "adapter", pytest.param("probe", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "strategy", ["lora", *(pytest.param(name, marks=pytest.mark.slow) for name in ("adapter", "probe"))]
+)
 def test_the_lines_on_the_card_work_without_supertune(strategy: str, tmp_path: Path, tiny_encoder: Path) -> None:
     run = fit(tmp_path, tiny_encoder, strategy)
     kept = stored(run)

@@ -92,6 +92,7 @@ def test_two_models_translate_there_and_back(brief_writers: Callable[[str], Path
     assert (progress[-1], len(progress) > 10) == (1.0, True)
 
 
+@pytest.mark.slow
 def test_models_that_do_not_do_what_they_are_told_are_refused(brief_writers: Callable[[str], Path]) -> None:
     for face in ("summarization", "text"):
         with pytest.raises(UserError, match=r"trained for .* does nothing else"):

@@ -68,7 +68,7 @@ SendPersonalData = Annotated[
 
 
 def writer_choices(
-    writer: str,
+    writer: str | None,
     *,
     back: str | None = None,
     model: str | None = None,
@@ -83,12 +83,33 @@ def writer_choices(
     prices: str | None = None,
     cache: Path | None = None,
     personal_data: bool = False,
-) -> WriterChoices:
-    """Who is asked and how, from the options.
+) -> WriterChoices | None:
+    """Who is asked and how, from the options; None where nobody is.
 
     Raises:
-        UserError: An option means nothing.
+        UserError: An option means nothing, as all do without somebody to ask.
     """
+    if writer is None:
+        given = {
+            "--writer-back": back,
+            "--writer-model": model,
+            "--writer-key": key,
+            "--writer-temperature": temperature,
+            "--writer-tokens": tokens,
+            "--writer-body": body,
+            "--writer-at-once": at_once,
+            "--budget-requests": requests,
+            "--budget-tokens": budget_tokens,
+            "--budget-money": money,
+            "--prices": prices,
+            "--cache": cache,
+            "--send-personal-data": personal_data or None,
+        }
+        named = [name for name, value in given.items() if value is not None]
+        if named:
+            what = f"{', '.join(named)} without --writer: nobody is asked"
+            raise UserError(what, where=named[0], fix="name who is asked with --writer, or leave it out")
+        return None
     from supertune.generate import Limits
     from supertune.recipes.writers import MAX_NEW_TOKENS, TEMPERATURE, WriterChoices
 

@@ -107,7 +107,7 @@ def augment(
         protect={**augmentation.protect, **({"patterns": protect} if protect else {})},
         seed=augmentation.seed if seed is None else seed,
     )
-    who = writer and asking.writer_choices(
+    who = asking.writer_choices(
         writer,
         back=writer_back,
         model=writer_model,
@@ -127,7 +127,7 @@ def augment(
         augmentation,
         out=out,
         wanted=file_format,
-        writer=who or None,
+        writer=who,
         measure=measure,
         console=Console(quiet=quiet),
     )

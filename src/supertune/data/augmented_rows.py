@@ -19,6 +19,8 @@ AUGMENTED_FROM = "supertune_augmented_from"
 AUGMENTER = "supertune_augmenter"
 """Text: the name of what made an added row; null for originals."""
 AUGMENT_COLUMNS = (ROW, AUGMENTED_FROM, AUGMENTER)
+OF_SEVERAL = frozenset({"label-conditioned"})
+"""Augmenters that are shown other rows beside the one that is written down."""
 
 
 def added_rows(table: Rows) -> NDArray[np.bool_]:
@@ -32,7 +34,8 @@ def learned_beside(table: Rows, added: NDArray[np.bool_], train: NDArray[np.bool
     """Positions of the added rows whose originals are learned from, and from nothing else.
 
     An original is found by its number. Where several rows bear one number, because files were put together, all of them
-    have to be learned from: better a row too few than one that was made of a test row.
+    have to be learned from: better a row too few than one that was made of a test row. So it is with rows that were
+    made of several, of which the others are not written down.
 
     Args:
         table: The rows.
@@ -52,5 +55,10 @@ def learned_beside(table: Rows, added: NDArray[np.bool_], train: NDArray[np.bool
     numbers, origins = table.column(ROW), table.column(AUGMENTED_FROM)
     learned = {numbers[place] for place in np.flatnonzero(train & ~added)}
     asked = {numbers[place] for place in np.flatnonzero(~train & ~added)}
-    found = (place for place in np.flatnonzero(added) if origins[place] in learned and origins[place] not in asked)
+    makers = table.column(AUGMENTER) if AUGMENTER in table.column_names else [None] * len(table)
+    found = (
+        place
+        for place in np.flatnonzero(added)
+        if origins[place] in learned and origins[place] not in asked and makers[place] not in OF_SEVERAL
+    )
     return np.fromiter(found, np.int64)

@@ -94,7 +94,7 @@ def augment(
 
     Raises:
         UserError: The data cannot be read or divided, an augmenter is wrong, or ``out`` is there already.
-        InterruptedRunError: Ctrl-C while measuring: the folder is written, and the scores so far are kept.
+        InterruptedRunError: Ctrl-C while measuring: the scores so far are kept, and no folder is written yet.
     """
     form = parse_format(wanted)
     if measure is not None:
@@ -133,17 +133,6 @@ def augment(
         _show(made, console)
         console.say(f"  {len(train):,} training rows, {len(made.table) - len(train):,} added")
         tables = {"train": made.table, **held_out}
-        if out is not None:
-            recipe = dump_augmentation(
-                _complete(augmentation.config, rows.columns, data),
-                [(augmenter.name, augmenter.options) for augmenter in augmenters],
-                amount=amount.model_dump(exclude_defaults=True),
-                protect=protection.model_dump(exclude_defaults=True),
-                seed=augmentation.seed,
-            )
-            _write(out, {"train": train, **held_out}, tables, made, recipe, form, asked)
-            files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
-            console.say(f"  {out}: {files}, {RECIPE}")
         measured = None
         if measure is not None:
             about: list[object] = [[each.name, each.model_dump(mode="json")] for each in augmenters]
@@ -159,6 +148,18 @@ def augment(
             )
         else:
             console.say("  whether they help is not known yet: --measure 10 trains with and without them")
+        # Behind the measuring: interrupted, the same command has to find its folder free.
+        if out is not None:
+            recipe = dump_augmentation(
+                _complete(augmentation.config, rows.columns, data),
+                [(augmenter.name, augmenter.options) for augmenter in augmenters],
+                amount=amount.model_dump(exclude_defaults=True),
+                protect=protection.model_dump(exclude_defaults=True),
+                seed=augmentation.seed,
+            )
+            _write(out, {"train": train, **held_out}, tables, made, recipe, form, asked)
+            files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
+            console.say(f"  {out}: {files}, {RECIPE}")
     return Augmenting(tables, made, rows.columns, out, measured)
 
 

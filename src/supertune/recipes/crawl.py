@@ -7,7 +7,7 @@ import os
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -223,13 +223,18 @@ def _opened(out: Path, territory: Territory, *, given: bool) -> Store:
         if known is None:
             with store.change():
                 store.remember("territory", territory.as_dict())
-        elif given and known != territory.as_dict():
+        elif given or territory != Territory():
+            if not given:
+                # What was asked for of further addresses; they are those of the crawl that was begun.
+                begun = Territory.from_dict(known)
+                territory = replace(territory, seeds=begun.seeds, sitemaps=begun.sitemaps)
             differ = [key for key, value in territory.as_dict().items() if known.get(key) != value]
-            raise UserError(
-                f"was begun with another choice of {', '.join(differ)}",
-                where=str(out),
-                fix="go on without naming addresses (supertune crawl --out FOLDER), or begin anew with another --out",
-            )
+            if differ:
+                raise UserError(
+                    f"was begun with another choice of {', '.join(differ)}",
+                    where=str(out),
+                    fix="name none of it to go on (supertune crawl --out FOLDER), or begin anew with another --out",
+                )
     except BaseException:
         store.close()
         raise

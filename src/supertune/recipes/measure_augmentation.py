@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,9 @@ def measure_augmentation(
     check_divisions(draws)
     table = rows.splits["train"]
     plain = _for_training(config)
-    key = json.dumps([dump_config(plain), table.fingerprint, about, ASKED], ensure_ascii=False, default=str)
+    fingerprints = [rows.splits[split].fingerprint for split in ("train", "validation") if split in rows.splits]
+    content = [version("supertune"), dump_config(plain), fingerprints, about, ASKED]
+    key = json.dumps(content, ensure_ascii=False, default=str)
     folder = Path("runs") / f"augmenting-{sha256_bytes(key.encode('utf-8', 'surrogatepass'))[:12]}"
     kept = _Kept(folder)
     console.heading(f"Measuring, {draws} divisions")
@@ -143,8 +146,8 @@ def measure_augmentation(
 
 def _for_training(config: Config) -> Config:
     """The configuration without its data, which are handed over, and without what no comparison needs."""
-    values = {"data.source": None, "data.validation": None, "data.test": None, "evaluate.baselines": False}
-    return config.with_values(values)
+    named = ("source", "validation", "test", "query", "table", "validation_query", "test_query")
+    return config.with_values(dict.fromkeys((f"data.{name}" for name in named), None) | {"evaluate.baselines": False})
 
 
 def _divided(table: Table, rows: LoadedRows, draw: int) -> dict[str, Table]:

@@ -100,6 +100,7 @@ def opened_writer(choices: WriterChoices, console: Console) -> Iterator[OpenedWr
     endpoint: EndpointWriter | None = None
     asked: TextWriter
     if choices.is_address:
+        _refuse_unbounded(choices)
         endpoint = EndpointWriter(_settings(choices), choices.limits)
         asked, where = endpoint, f"{endpoint.settings.shown} ({endpoint.settings.model})"
         # A key that is missing is told before anything is read.
@@ -115,6 +116,24 @@ def opened_writer(choices: WriterChoices, console: Console) -> Iterator[OpenedWr
             asked, where = TwoWriters(here, back), f"{choices.writer}, {choices.back}"
     with AnswerCache(choices.cache or usual_cache()) as cache:
         yield OpenedWriter(KeptWriter(asked, cache), where, endpoint)
+
+
+def _refuse_unbounded(choices: WriterChoices) -> None:
+    """Refuse a budget that nothing holds: without a bound on answers none can be reserved for them.
+
+    Raises:
+        UserError: A limit of tokens or money is wanted, and requests name no most tokens.
+    """
+    body, limits = choices.body, choices.limits
+    unbounded = "max_tokens" in body and not any(
+        isinstance(body.get(name), int) for name in ("max_tokens", "max_completion_tokens")
+    )
+    if unbounded and (limits.tokens is not None or limits.money is not None):
+        raise UserError(
+            "answers without a most number of tokens fit into no budget of tokens or money",
+            where="--writer-body",
+            fix='name the other field: {"max_tokens": null, "max_completion_tokens": 1024}',
+        )
 
 
 def usual_cache() -> Path:

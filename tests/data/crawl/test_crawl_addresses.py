@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from supertune.data.crawl.addresses import checked_addresses, parse_permission, unfit
 from supertune.data.crawl.problems import Problem
+from supertune.data.crawl.scope import Scope
+from supertune.data.crawl.settings import Territory
 from supertune.data.crawl.urls import parse_url
 from supertune.errors import UserError
 
@@ -146,3 +148,23 @@ def test_one_unfit_answer_refuses_the_name() -> None:
         checked_addresses("scoped.test", 80, lambda *_: ["2606:4700::1%eth0"])
     # Numbers are never looked up.
     assert checked_addresses("8.8.8.8", 80, lambda *_: ["127.0.0.1"]) == ("8.8.8.8",)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "inside"),
+    [
+        ("/文档/", True),
+        ("/%e6%96%87%e6%a1%a3/", True),
+        ("https://a.example/文档/", True),
+        ("/文", True),
+        ("/书/", False),
+    ],
+)
+def test_prefixes_are_spelled_as_addresses_are(prefix: str, inside: bool) -> None:
+    scope = Scope(Territory(seeds=("https://a.example/",), include=(prefix,)))
+    page = parse_url("https://a.example/文档/1.html")
+    if inside:
+        scope.check(page, 1)
+    else:
+        with pytest.raises(Problem):
+            scope.check(page, 1)

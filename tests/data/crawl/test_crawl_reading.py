@@ -188,3 +188,11 @@ def test_a_page_that_hangs_is_ended_in_the_process_beside() -> None:
         with pytest.raises(Problem, match="longer than"):
             guarded(b"<div>" * 200_000, html, "http://a.org/", 9)
         assert guarded._process is None
+
+
+def test_half_a_character_that_an_escape_spells_is_kept_out_of_rows() -> None:
+    said = b'<script type="application/ld+json">{"license": "\\ud83d CC"}</script>'
+    page = b"<html><head><title>t</title>" + said + b"</head>x</html>"
+    found = Extracted.from_dict(extract(page, {"content-type": "text/html"}, "http://a.example/", 5).as_dict())
+    assert found.licence is not None
+    assert found.licence.encode("utf-8").endswith(b"CC")

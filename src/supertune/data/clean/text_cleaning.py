@@ -72,10 +72,11 @@ class TextCleaning:
     def __bool__(self) -> bool:
         return bool(self.steps)
 
-    def text(self, text: str) -> str:
-        """A text as the model would have learned it."""
+    def text(self, text: str, columns: Columns) -> str:
+        """A text of the first column as the model would have learned it; see `changed`."""
         for step in self.steps:
-            text = step.edit(text)
+            if columns.answers not in _PLACES and (step.columns is None or columns.text[0] in step.columns):
+                text = step.edit(text)
         return text
 
     def changed(self, table: Table, columns: Columns) -> Table:

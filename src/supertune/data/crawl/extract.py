@@ -82,8 +82,16 @@ class Extracted:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Extracted:
-        """What `as_dict` wrote."""
-        return cls(**(values | {"links": tuple(Link(**link) for link in values["links"])}))
+        """What `as_dict` wrote; halves of surrogate pairs, which escapes in a page can spell, become question marks."""
+        said: dict[str, Any] = {
+            name: _storable(value) if isinstance(value, str) else value for name, value in values.items()
+        }
+        links = tuple(Link(_storable(link["href"]), link["nofollow"]) for link in values["links"])
+        return cls(**(said | {"links": links}))
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def extract(body: bytes, headers: dict[str, str], url: str, most_links: int) -> Extracted:

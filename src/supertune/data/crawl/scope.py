@@ -100,7 +100,8 @@ def _given(text: str, where: str) -> Url:
 
 def _prefix(text: str, where: str) -> str:
     if text.startswith("/"):
-        return text
+        # Spelled as addresses are: /文档/ is %E6%96%87…
+        return _given(f"https://example.org{text}", where).target
     if re.match(r"https?://", text, re.I):
         return _given(text, where).text
     raise UserError(f"{text!r} is no prefix", where=where, fix="begin with a slash (/docs/) or with http(s)://")

@@ -65,13 +65,14 @@ class Cleaned:
     ) -> Iterator[dict[str, object]]:
         """See `Answerer`."""
         given: deque[str] = deque()
+        columns = self.saved.task.columns
 
         def cleaned() -> Iterator[Sequence[str]]:
             for piece in pieces:
                 given.extend(piece)
-                yield [self.cleaning.text(text) for text in piece]
+                yield [self.cleaning.text(text, columns) for text in piece]
 
-        first = self.saved.task.columns.text[0]
+        first = columns.text[0]
         for answer in self.asked.answer_lines(cleaned(), choices):
             if isinstance(answer.get(first), str):
                 answer[first] = given[0]
