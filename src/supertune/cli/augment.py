@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import asking, options
-from supertune.cli.options import label_columns, split_columns, values
+from supertune.cli.options import row_values
 
 
 def augment(
@@ -76,26 +76,26 @@ def augment(
     """Make new training rows of those that there are; validation and test rows stay as they are."""
     from dataclasses import replace
 
-    from supertune.config import Augmentation, Config, load_augmentation, parse_assignments, parse_steps
+    from supertune.config import Augmentation, Config, load_augmentation, parse_steps
     from supertune.console import Console, print_json
     from supertune.recipes.augment import augment as run_augment
 
     written = Path(data).suffix.lower() in (".yaml", ".yml")
     augmentation = load_augmentation(Path(data)) if written else Augmentation(Config())
     config = augmentation.config.with_values(
-        values(
-            data__source=None if written else data,
+        row_values(
+            None if written else data,
+            text=text,
+            label=label,
+            pair=pair,
+            task=task,
+            sheet=sheet,
+            on_bad_row=on_bad_row,
+            settings=settings,
             data__validation=validation,
             data__test=test,
-            data__text=split_columns(text),
-            data__label=label_columns(label),
-            data__pair=pair,
-            data__sheet=sheet,
-            data__on_bad_row=on_bad_row,
-            task__name=task,
             model__name=model,
         )
-        | parse_assignments(settings or [])
     )
     amount = {"copies": copies, "balance": balance or None, "rows_per_class": rows_per_class}
     given = {name: value for name, value in amount.items() if value is not None}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import label_columns, split_columns, values
+from supertune.cli.options import row_values
 
 
 def check(
@@ -41,26 +41,26 @@ def check(
     quiet: options.Quiet = False,
 ) -> None:
     """Look for what would make training or its scores wrong; exit 0 when clean, 3 when there are findings."""
-    from supertune.config import Config, parse_assignments
+    from supertune.config import Config
     from supertune.console import Console, print_json
     from supertune.recipes.check import check as run_check
     from supertune.recipes.check import parse_severity, reaches
 
     severity = parse_severity(fail_on)
     config = Config().with_values(
-        values(
-            data__source=data,
+        row_values(
+            data,
+            text=text,
+            label=label,
+            pair=pair,
+            task=task,
+            sheet=sheet,
+            on_bad_row=on_bad_row,
+            settings=settings,
             data__validation=validation,
             data__test=test,
-            data__text=split_columns(text),
-            data__label=label_columns(label),
-            data__pair=pair,
-            data__sheet=sheet,
-            data__on_bad_row=on_bad_row,
-            task__name=task,
             model__name=model,
         )
-        | parse_assignments(settings or [])
     )
     report = run_check(config, label_errors=label_errors, review=review, console=Console(quiet=quiet))
     if json:

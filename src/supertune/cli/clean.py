@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import label_columns, split_columns, values
+from supertune.cli.options import row_values
 
 
 def clean(
@@ -43,25 +43,25 @@ def clean(
     """Repair, tidy and thin out rows, step by step; what was changed and what went is written beside them."""
     from dataclasses import replace
 
-    from supertune.config import Config, Preparation, load_preparation, parse_assignments, parse_steps
+    from supertune.config import Config, Preparation, load_preparation, parse_steps
     from supertune.console import Console, print_json
     from supertune.recipes.clean import clean as run_clean
 
     written = Path(data).suffix.lower() in (".yaml", ".yml")
     preparation = load_preparation(Path(data)) if written else Preparation(Config())
     config = preparation.config.with_values(
-        values(
-            data__source=None if written else data,
+        row_values(
+            None if written else data,
+            text=text,
+            label=label,
+            pair=pair,
+            task=task,
+            sheet=sheet,
+            on_bad_row=on_bad_row,
+            settings=settings,
             data__validation=validation,
             data__test=test,
-            data__text=split_columns(text),
-            data__label=label_columns(label),
-            data__pair=pair,
-            data__sheet=sheet,
-            data__on_bad_row=on_bad_row,
-            task__name=task,
         )
-        | parse_assignments(settings or [])
     )
     preparation = replace(preparation, config=config)
     if step:

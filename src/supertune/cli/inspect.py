@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import label_columns, split_columns, values
+from supertune.cli.options import row_values
 
 
 def inspect(
@@ -28,24 +28,24 @@ def inspect(
     json: options.Json = False,
 ) -> None:
     """Show rows as the model will see them: which tokens carry loss, and what is cut off or left out."""
-    from supertune.config import Config, parse_assignments
+    from supertune.config import Config
     from supertune.console import Console, print_json
     from supertune.errors import UserError
     from supertune.files import write_text
     from supertune.recipes.inspect import inspect as run_inspect
 
     config = Config().with_values(
-        values(
-            data__source=data,
-            data__text=split_columns(text),
-            data__label=label_columns(label),
-            data__pair=pair,
-            task__name=task,
-            data__sheet=sheet,
-            data__on_bad_row=on_bad_row,
+        row_values(
+            data,
+            text=text,
+            label=label,
+            pair=pair,
+            task=task,
+            sheet=sheet,
+            on_bad_row=on_bad_row,
+            settings=settings,
             model__name=model,
         )
-        | parse_assignments(settings or [])
     )
     console = Console()
     if html is not None and (html.exists() or html.is_symlink()):

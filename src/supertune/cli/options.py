@@ -78,6 +78,49 @@ def values(**options: object) -> dict[str, object]:
     return {name.replace("__", "."): value for name, value in options.items() if value is not None}
 
 
+def row_values(
+    data: str | None,
+    *,
+    text: list[str] | None,
+    label: list[str] | None,
+    pair: bool | None,
+    task: str | None,
+    sheet: str | None,
+    on_bad_row: str | None,
+    settings: list[str] | None,
+    **more: object,
+) -> dict[str, object]:
+    """What every command says of its rows, under configuration keys, and any keys that ``--set`` names.
+
+    Args:
+        data: The source; None where a file that was read names it.
+        text: As typed.
+        label: As typed.
+        pair: Whether two text columns are two texts.
+        task: What is to be learned.
+        sheet: Of a spreadsheet.
+        on_bad_row: What becomes of malformed rows.
+        settings: ``key=value``; stronger than the options.
+        more: Further options of the command, as `values` takes them.
+
+    Raises:
+        UserError: One of the settings is none.
+    """
+    from supertune.config import parse_assignments
+
+    given = values(
+        data__source=data,
+        data__text=split_columns(text),
+        data__label=label_columns(label),
+        data__pair=pair,
+        data__sheet=sheet,
+        data__on_bad_row=on_bad_row,
+        task__name=task,
+        **more,
+    )
+    return given | parse_assignments(settings or [])
+
+
 def label_columns(label: list[str] | None) -> str | list[str] | None:
     """One label column by its name, several as a list."""
     return label[0] if label and len(label) == 1 else label or None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from supertune.cli import options
-from supertune.cli.options import label_columns, split_columns, values
+from supertune.cli.options import row_values
 
 
 def split(
@@ -40,23 +40,23 @@ def split(
     quiet: options.Quiet = False,
 ) -> None:
     """Divide rows into train, validation and test once: by label, without parting what belongs together, or by time."""
-    from supertune.config import Config, parse_assignments
+    from supertune.config import Config
     from supertune.console import Console, print_json
     from supertune.recipes.split import SplitChoices
     from supertune.recipes.split import split as run_split
 
     config = Config().with_values(
-        values(
-            data__source=data,
-            data__text=split_columns(text),
-            data__label=label_columns(label),
-            data__pair=pair,
+        row_values(
+            data,
+            text=text,
+            label=label,
+            pair=pair,
+            task=task,
+            sheet=sheet,
+            on_bad_row=on_bad_row,
+            settings=settings,
             data__group=group,
-            data__sheet=sheet,
-            data__on_bad_row=on_bad_row,
-            task__name=task,
         )
-        | parse_assignments(settings or [])
     )
     choices = SplitChoices(validation_size, test_size, time, seed)
     made = run_split(config, choices=choices, out=out, wanted=file_format, console=Console(quiet=quiet))
