@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from supertune.config import Augmentation, Config, absolute_paths, dump_augmentation
+from supertune.config import Augmentation, dump_augmentation
 from supertune.console import Console
 from supertune.contracts import Columns
 from supertune.data import (
@@ -33,7 +33,7 @@ from supertune.errors import UserError
 from supertune.files import atomic_folder, write_text
 from supertune.language import around_difference
 from supertune.recipes.measure_augmentation import MeasuredAugmentation, check_divisions, measure_augmentation
-from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
+from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources, with_what_was_found
 from supertune.recipes.rows import load_rows
 from supertune.recipes.writers import OpenedWriter, WriterChoices, opened_writer, refuse_personal_data, text_columns
 from supertune.runs import versions
@@ -151,7 +151,7 @@ def augment(
         # Behind the measuring: interrupted, the same command has to find its folder free.
         if out is not None:
             recipe = dump_augmentation(
-                _complete(augmentation.config, rows.columns, data),
+                with_what_was_found(augmentation.config, rows.columns, data),
                 [(augmenter.name, augmenter.options) for augmenter in augmenters],
                 amount=amount.model_dump(exclude_defaults=True),
                 protect=protection.model_dump(exclude_defaults=True),
@@ -215,19 +215,6 @@ def _show(made: Augmented, console: Console) -> None:
             console.say(f"  {each.name}, row {change.row}: {old!r} → {new!r}")
     for announcement in made.announcements:
         console.say(f"  {announcement}")
-
-
-def _complete(config: Config, columns: Columns, data: object) -> Config:
-    """The configuration with what was found, so that the same columns of the same files are taken the next time."""
-    values: dict[str, object] = {}
-    if columns.layout is None:
-        values["data.text"] = list(columns.text)
-        if columns.labels:
-            values["data.label"] = columns.labels[0] if len(columns.labels) == 1 else list(columns.labels)
-    if isinstance(data, str | Path):
-        values["data.source"] = str(data)
-    config = config.with_values(values)
-    return config.with_values(absolute_paths(config, Path.cwd()))
 
 
 def _write(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supertune.config import Config, Preparation, absolute_paths, dump_preparation
+from supertune.config import Config, Preparation, dump_preparation
 from supertune.console import Console
 from supertune.contracts import Columns
 from supertune.data import (
@@ -30,7 +30,7 @@ from supertune.files import atomic_folder, write_text
 from supertune.language import around_difference, guess_language
 from supertune.recipes.clean_page import preparation_page
 from supertune.recipes.label_errors import find_label_errors
-from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
+from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources, with_what_was_found
 from supertune.recipes.rows import find_columns, read_given, sample_texts
 from supertune.runs import versions
 
@@ -103,7 +103,7 @@ def clean(
     _show(cleaned, console)
     if out is not None:
         steps = [(operator.name, operator.options) for operator in operators]
-        _write(out, tables, cleaned, dump_preparation(_complete(config, columns, data), steps), form, columns)
+        _write(out, tables, cleaned, dump_preparation(with_what_was_found(config, columns, data), steps), form, columns)
         files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in cleaned.tables.items())
         console.say(f"  {out}: {files}, removed.jsonl, report.html")
     return Preparing(cleaned.tables, cleaned, out)
@@ -156,19 +156,6 @@ def _show(cleaned: Cleaned, console: Console) -> None:
             for change in step.tally.samples[:1]:
                 before, after = around_difference(change.before, change.after, _SHOWN)
                 console.say(f"  {step.name}, row {change.row}: {before!r} → {after!r}")
-
-
-def _complete(config: Config, columns: Columns, data: object) -> Config:
-    """The configuration with what was found, so that the same columns of the same files are taken the next time."""
-    values: dict[str, object] = {}
-    if columns.layout is None:
-        values["data.text"] = list(columns.text)
-        if columns.labels:
-            values["data.label"] = columns.labels[0] if len(columns.labels) == 1 else list(columns.labels)
-    if isinstance(data, str | Path):
-        values["data.source"] = str(data)
-    config = config.with_values(values)
-    return config.with_values(absolute_paths(config, Path.cwd()))
 
 
 def _write(

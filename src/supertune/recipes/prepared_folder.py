@@ -1,10 +1,11 @@
-"""Where prepared rows are written to."""
+"""Where prepared rows are written to, and what is written down of where they came from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from supertune.config import Config
+from supertune.config import Config, absolute_paths
+from supertune.contracts import Columns
 from supertune.data import TABLE_FORMATS
 from supertune.errors import UserError
 from supertune.files import explained
@@ -41,3 +42,16 @@ def refuse_existing_folder(out: Path | None) -> None:
     if out.suffix.lstrip(".") in (*TABLE_FORMATS, "json", "tsv", "txt", "xlsx"):
         what = "is the name of a file; a folder is written, with the rows and how they came to be"
         raise UserError(what, where=str(out), fix=f"--out {out.with_suffix('')}, and --format for what its files are")
+
+
+def with_what_was_found(config: Config, columns: Columns, data: object) -> Config:
+    """The configuration with what was found, so that the same columns of the same files are taken the next time."""
+    values: dict[str, object] = {}
+    if columns.layout is None:
+        values["data.text"] = list(columns.text)
+        if columns.labels:
+            values["data.label"] = columns.labels[0] if len(columns.labels) == 1 else list(columns.labels)
+    if isinstance(data, str | Path):
+        values["data.source"] = str(data)
+    config = config.with_values(values)
+    return config.with_values(absolute_paths(config, Path.cwd()))
