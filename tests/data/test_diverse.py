@@ -46,7 +46,7 @@ def test_it_is_the_greedy_choice(texts: list[str], count: int) -> None:
     assert len(kept) == min(count, len(texts))
     assert (np.diff(kept) > 0).all()
     if len(texts) > count:
-        vectors = module._vectors(texts).toarray().astype(np.float64)
+        vectors = module.term_vectors(texts).toarray().astype(np.float64)
         alike = vectors @ vectors.T
 
         def covered(rows: np.ndarray) -> float:

@@ -4,7 +4,8 @@ Each row is a vector of its search terms (words, of Chinese characters and pairs
 stand in it and how few rows have them (TF-IDF; Salton and Buckley 1988), of length 1. Chosen next is the row that adds
 most to how well every row is like one of the chosen: facility location, by the greedy choice that comes to at least
 1 - 1/e of the best (Nemhauser, Wolsey and Fisher 1978), as Lin and Bilmes 2011 choose sentences, evaluated lazily
-(Minoux 1978). Greedy k-center (Gonzalez 1985), tried on the same vectors, was no better than chance: it takes odd rows.
+(Minoux 1978). Greedy k-center (Gonzalez 1985), tried on the
+same vectors, was no better than chance up to 200 rows: it takes odd ones first (docs/cleaning.md).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def diverse_rows(texts: Iterable[str], count: int) -> IntArray:
     Of more than 8,192 texts that many, always the same, are drawn to be stood for; any may be chosen. Once every one
     of those is like a chosen one, the rest is filled up in the order of the rows.
     """
-    vectors = _vectors(texts)
+    vectors = term_vectors(texts)
     rows = vectors.shape[0]
     if count >= rows:
         return np.arange(rows, dtype=np.int64)
@@ -79,7 +80,7 @@ def _next(vectors: Any, covered: Any, gains: FloatArray, likeness: FloatArray) -
             best, column = int(some[top]), like[:, top]
 
 
-def _vectors(texts: Iterable[str]) -> Any:
+def term_vectors(texts: Iterable[str]) -> Any:
     """``scipy.sparse.csr_array`` float32 (texts, terms), rows of length 1; of a text without terms all zeros."""
     from scipy.sparse import csr_array
 
