@@ -31,13 +31,14 @@ def test_trainings_with_and_without_are_paired_kept_and_never_see_the_test_rows(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()), "utf-8")
-    # Were a test row read for training or scores, its label would be one more.
     Path("test.jsonl").write_text(json.dumps({"text": "what nobody has seen", "label": "never"}) + "\n", "utf-8")
     found = measured("train.jsonl", tiny_encoder, test="test.jsonl")
     assert set(found.scores) == {"with", "without"}
     assert [len(scores) for scores in found.scores.values()] == [3, 3]
     differences = [b - a for a, b in zip(found.scores["without"], found.scores["with"], strict=True)]
     assert found.difference == repeated_difference(differences, found.learned, found.asked)
+    # All training rows but those that choose the epoch, and not one of the test.
+    assert found.learned + found.asked == 36
     assert found.verdict in ("helps", "hurts", "unproven")
     assert sorted(path.name for path in found.folder.iterdir()) == ["scores.json"]
     # What was trained is not trained again, and what is missing is.
