@@ -91,6 +91,11 @@ def test_what_cannot_be_is_told(rows: Path, tmp_path: Path, capsys: pytest.Captu
     assert "no augmenter that was named asks a model" in capsys.readouterr().err
     assert command(rows, "--by", "paraphrase") == 2
     assert "asks a model, and none was named" in capsys.readouterr().err
+    assert command(rows, "--by", "random-swap", "--budget-money", 1, "--cache", tmp_path / "c") == 2
+    assert "--budget-money, --cache: means nothing where nobody is asked" in capsys.readouterr().err
+    unbounded = ("--writer-body", '{"max_tokens": null}', "--budget-tokens", 1000)
+    assert command(rows, "--by", "paraphrase", *far, *unbounded) == 2
+    assert "fit into no budget" in capsys.readouterr().err
     private = tmp_path / "private.jsonl"
     mails = [{**row, "text": f"{row['text']}: jane{n}.doe@example.com"} for n, row in enumerate(ROWS)]
     private.write_text("".join(json.dumps(row) + "\n" for row in mails), encoding="utf-8")

@@ -107,8 +107,8 @@ def writer_choices(
         }
         named = [name for name, value in given.items() if value is not None]
         if named:
-            what = f"{', '.join(named)} without --writer: nobody is asked"
-            raise UserError(what, where=named[0], fix="name who is asked with --writer, or leave it out")
+            what = "means nothing where nobody is asked"
+            raise UserError(what, where=", ".join(named), fix="name who is asked with --writer, or leave it out")
         return None
     from supertune.generate import Limits
     from supertune.recipes.writers import MAX_NEW_TOKENS, TEMPERATURE, WriterChoices

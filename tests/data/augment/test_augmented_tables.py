@@ -140,6 +140,14 @@ def test_a_split_never_asks_about_a_new_row_nor_learns_one_of_a_held_out_row():
         split_table(Table.from_rows(bare), COLUMNS, seed=0)
 
 
+def test_a_new_row_whose_maker_saw_other_rows_is_not_learned_once_rows_are_divided_again():
+    rows = list(augment(Table.from_rows(rows_of(40)), COLUMNS, [AUGMENTERS["random-swap"]()]).table.rows())
+    shown = [{**row, AUGMENTER: row[AUGMENTER] and "label-conditioned"} for row in rows]
+    for again, some in ((rows, True), (shown, False)):
+        train = split_table(Table.from_rows(again), COLUMNS, seed=2)["train"]
+        assert any(value is not None for value in train.column(AUGMENTED_FROM)) == some
+
+
 def test_the_gate_does_not_take_new_rows_for_near_duplicates():
     made = augment(Table.from_rows(rows_of(40)), COLUMNS, [AUGMENTERS["punctuation"]()]).table
     found = run_checks(CheckInput({"train": made}, COLUMNS))

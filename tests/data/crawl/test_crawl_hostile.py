@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 from hostile_site import HTML, Request, Site, at_home, crawled, serving
 
+from supertune.console import Console
 from supertune.data import read
+from supertune.data.crawl import Territory
 from supertune.errors import UserError
+from supertune.recipes.crawl import crawl
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Reasons = Callable[[], dict[str, str]]
@@ -207,6 +210,9 @@ def test_wrong_orders_leave_no_folder(site: Site, out: Path, tmp_path: Path) -> 
     crawled(site, out)
     with pytest.raises(UserError, match="another choice of exclude"):
         crawled(site, out, exclude=["/x"])
+    # Nor is it passed over where no address is named.
+    with pytest.raises(UserError, match="another choice of exclude"):
+        crawl(Territory(exclude=("/x",)), out=out, console=Console(quiet=True))
 
 
 _KILLED = """
