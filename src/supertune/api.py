@@ -9,11 +9,13 @@ from supertune.api_config import configured, named
 from supertune.console import Console
 from supertune.data import OnBadRow, Table
 from supertune.recipes.check import GateReport
+from supertune.recipes.crossval import CrossValidation
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
 __all__ = [
     "check",
+    "crossval",
     "fit",
     "inspect",
     "load_run",
@@ -108,6 +110,60 @@ def fit(
     config = config.with_values(given | ({"data.allow": list(allow)} if allow else {}) | dict(settings or {}))
     place = Path(out) if out is not None else None
     return run_fit(config, rows, out=place, console=Console(quiet=quiet), command=["supertune.fit"])
+
+
+def crossval(
+    data: object,
+    *,
+    folds: int = 5,
+    repeats: int = 1,
+    fold_column: str | None = None,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    task: str | None = None,
+    model: str | None = None,
+    strategy: str | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    keep_models: bool = False,
+    settings: Mapping[str, object] | None = None,
+    quiet: bool = True,
+) -> CrossValidation:
+    """Train on all folds of the rows but one and ask about that one, in turn; ``supertune crossval``.
+
+    Args:
+        data: Rows as `read` takes them, or the path of a YAML configuration.
+        folds: Parts that the rows are dealt into.
+        repeats: How often they are dealt anew.
+        fold_column: Column that says the fold of each row, instead.
+        text: Text column or columns; None: inferred.
+        label: Label column or columns; None: inferred.
+        task: As in `fit`.
+        model: Registered name, folder or hub id; None: by language.
+        strategy: Which parameters learn; None: the default.
+        out: The folder, new or to go on with; None: ``runs/crossval-…``, by rows and settings.
+        seed: Seed of folds and training; None: 0 for both.
+        keep_models: Keep the run of every fold.
+        settings: Any configuration key.
+        quiet: False shows on standard error what the command line shows.
+
+    Returns:
+        Means over the folds with intervals, and where the out-of-fold predictions are.
+
+    Raises:
+        UserError: Something in data, configuration or surroundings is wrong.
+        GateError: The gate stops a fold.
+    """
+    from supertune.recipes.crossval import CrossvalChoices
+    from supertune.recipes.crossval import crossval as run_crossval
+
+    config, rows = configured(data, text, label, model)
+    values = {"task.name": task, "strategy.name": strategy, "data.split_seed": seed, "train.seed": seed}
+    given = {key: value for key, value in values.items() if value is not None}
+    config = config.with_values(given | dict(settings or {}))
+    choices = CrossvalChoices(folds, repeats, fold_column, keep_models)
+    place = Path(out) if out is not None else None
+    return run_crossval(config, rows, choices=choices, out=place, console=Console(quiet=quiet))
 
 
 def resume(run: str | Path, data: object = None, *, quiet: bool = True) -> Run:

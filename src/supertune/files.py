@@ -201,6 +201,20 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> int:
     return count
 
 
+def read_jsonl(path: Path) -> Iterator[Any]:
+    """The values of a file with one JSON value per line.
+
+    Raises:
+        UserError: The file is missing or damaged; names the line.
+    """
+    with explained(path), path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise UserError("is not JSON", where=f"{path}:{number}", fix="restore the file") from error
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file that supertune wrote.
 

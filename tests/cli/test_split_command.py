@@ -75,3 +75,32 @@ def test_what_cannot_be_divided_is_told(rows: Path, tmp_path: Path) -> None:
     run(rows, "--out", tmp_path / "a")
     assert "is divided already" in run(tmp_path / "a", code=2).said
     assert "exists already" in run(rows, "--out", tmp_path / "a", code=2).said
+
+
+def test_near_duplicates_stay_in_one_split_unless_they_may_be_divided(tmp_path: Path) -> None:
+    words = [[f"w{(number * 37 + place * 101) % 4001}" for place in range(40)] for number in range(60)]
+    path = tmp_path / "near.jsonl"
+    with path.open("w", encoding="utf-8") as lines:
+        for number, base in enumerate(words):
+            for first in ("one", "other"):
+                lines.write(
+                    json.dumps({"text": " ".join([first, *base]), "label": "ab"[number % 2], "of": number}) + "\n"
+                )
+
+    def divided(*more: str) -> int:
+        out = tmp_path / f"out{len(more)}"
+        run(path, "--text", "text", "--label", "label", "--out", out, *more)
+        homes = [(number, split) for split, numbers in values(out, "of").items() for number in set(numbers)]
+        return len(homes) - 60
+
+    assert divided() == 0
+    assert divided("--set", "data.split_near_duplicates=true") > 0
+
+
+def test_folds_are_written_as_columns(rows: Path, tmp_path: Path) -> None:
+    run(rows, "--folds", 4, "--repeats", 2, "--out", tmp_path / "folds")
+    for name in ("fold_0", "fold_1"):
+        numbers = values(tmp_path / "folds", name)["all"]
+        assert sorted(numbers) == sorted(list(range(4)) * 50)
+    assert "--time" in run(rows, "--folds", 4, "--time", "day", code=2).said
+    assert "--folds" in run(rows, "--folds", 1, code=2).said

@@ -14,6 +14,7 @@ from supertune.cli import (
     check,
     clean,
     crawl,
+    crossval,
     data,
     demo,
     index,
@@ -49,6 +50,7 @@ app.command("split")(split.split)
 app.command("augment")(augment.augment)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("crossval")(crossval.crossval)
 app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)

@@ -25,6 +25,10 @@ def split(
     group: Annotated[
         str | None, typer.Option("--group", help="Column whose equal values are never divided (a patient, an author).")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Instead of splits: a column with the fold of each row, of so many.")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="How often the folds are dealt, a column each.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Chooses the rows.")] = 0,
     file_format: Annotated[str, typer.Option("--format", metavar="jsonl|parquet|csv", help="Format of the rows.")] = (
         "jsonl"
@@ -58,7 +62,7 @@ def split(
             data__group=group,
         )
     )
-    choices = SplitChoices(validation_size, test_size, time, seed)
+    choices = SplitChoices(validation_size, test_size, time, seed, folds, repeats)
     made = run_split(config, choices=choices, out=out, wanted=file_format, console=Console(quiet=quiet))
     if json:
         print_json(made.as_dict())

@@ -9,6 +9,7 @@ from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, TextCle
 from supertune.data.columns import infer_columns, set_aside_unlabelled
 from supertune.data.conversation_columns import conversations_in, well_formed
 from supertune.data.difference import Difference, difference
+from supertune.data.folds import NO_FOLD, Folds, folds_of_column, make_folds
 from supertune.data.label_errors import (
     Applied,
     Decision,
@@ -40,6 +41,7 @@ __all__ = [
     "AUGMENTERS",
     "AUGMENT_COLUMNS",
     "CHECKS",
+    "NO_FOLD",
     "OPERATORS",
     "READERS",
     "SOURCE",
@@ -56,6 +58,7 @@ __all__ = [
     "Contaminated",
     "Decision",
     "Difference",
+    "Folds",
     "Ingredient",
     "LabelErrors",
     "OnBadRow",
@@ -82,10 +85,12 @@ __all__ = [
     "default_steps",
     "difference",
     "file_of",
+    "folds_of_column",
     "infer_columns",
     "is_question",
     "judge_labels",
     "leaked_rows",
+    "make_folds",
     "mixed",
     "of_added",
     "parse_format",

@@ -39,7 +39,7 @@ from supertune.evaluate.pictures import (
 from supertune.evaluate.questions import SentenceBaseline, verdict_on_answers
 from supertune.evaluate.rankings import verdict_on_rankings
 from supertune.evaluate.registry import METRICS
-from supertune.evaluate.repeated import RepeatedDifference, repeated_difference
+from supertune.evaluate.repeated import RepeatedDifference, repeated_difference, repeated_score
 from supertune.evaluate.sets import (
     LabelShares,
     TfidfLabels,
@@ -101,6 +101,7 @@ __all__ = [
     "reliability",
     "reliability_chart",
     "repeated_difference",
+    "repeated_score",
     "row_scores",
     "row_values",
     "score",

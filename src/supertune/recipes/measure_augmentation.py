@@ -18,6 +18,7 @@ from supertune.evaluate import METRICS, RepeatedDifference, repeated_difference
 from supertune.files import read_json, sha256_bytes, write_json
 from supertune.recipes.fit import fit
 from supertune.recipes.rows import LoadedRows
+from supertune.recipes.without_data import without_data
 
 ASKED = 0.2
 """Share of the training rows that a division asks about."""
@@ -115,7 +116,7 @@ def measure_augmentation(
     """
     check_divisions(draws)
     table = rows.splits["train"]
-    plain = _for_training(config)
+    plain = without_data(config)
     fingerprints = [rows.splits[split].fingerprint for split in ("train", "validation") if split in rows.splits]
     content = [version("supertune"), dump_config(plain), fingerprints, about, ASKED]
     key = json.dumps(content, ensure_ascii=False, default=str)
@@ -142,12 +143,6 @@ def measure_augmentation(
     console.table(["", kept.metric, *numbers], shown, right=tuple(range(1, 2 + len(numbers))))
     console.say(f"  {measured.sentence}")
     return measured
-
-
-def _for_training(config: Config) -> Config:
-    """The configuration without its data, which are handed over, and without what no comparison needs."""
-    named = ("source", "validation", "test", "query", "table", "validation_query", "test_query")
-    return config.with_values(dict.fromkeys((f"data.{name}" for name in named), None) | {"evaluate.baselines": False})
 
 
 def _divided(table: Table, rows: LoadedRows, draw: int) -> dict[str, Table]:
