@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from supertune.api import check, crossval, fit, inspect, load_run, read, resume, zero_shot
+    from supertune.api import check, compare, crossval, fit, inspect, load_run, read, resume, zero_shot
     from supertune.api_data import augment, clean, crawl
     from supertune.api_search import index, open_index, retrieve
     from supertune.recipes.retrieve import OpenIndex
@@ -29,6 +29,7 @@ __all__ = [
     "augment",
     "check",
     "clean",
+    "compare",
     "crawl",
     "crossval",
     "fit",

@@ -9,12 +9,14 @@ from supertune.api_config import configured, named
 from supertune.console import Console
 from supertune.data import OnBadRow, Table
 from supertune.recipes.check import GateReport
+from supertune.recipes.comparison import Comparison
 from supertune.recipes.crossval import CrossValidation
 from supertune.recipes.inspect import Inspection
 from supertune.recipes.run import Run, load_run
 
 __all__ = [
     "check",
+    "compare",
     "crossval",
     "fit",
     "inspect",
@@ -164,6 +166,34 @@ def crossval(
     choices = CrossvalChoices(folds, repeats, fold_column, keep_models)
     place = Path(out) if out is not None else None
     return run_crossval(config, rows, choices=choices, out=place, console=Console(quiet=quiet))
+
+
+def compare(
+    runs: Sequence[str | Path | Run],
+    *,
+    metrics: Sequence[str] = (),
+    out: str | Path | None = None,
+    quiet: bool = True,
+) -> Comparison:
+    """Compare finished runs on the test rows that they have in common; ``supertune compare``.
+
+    Args:
+        runs: Two or more, or their folders.
+        metrics: Which; none for the one that the first run is judged by and those that are told with it.
+        out: JSONL file for the rows that are answered differently.
+        quiet: False shows on standard error what the command line shows.
+
+    Returns:
+        Scores, paired differences with intervals, parts of the rows, and rows that are answered differently.
+
+    Raises:
+        UserError: They cannot be compared; says why.
+    """
+    from supertune.recipes.compare import compare as run_compare
+
+    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
+    place = Path(out) if out is not None else None
+    return run_compare(paths, metrics=metrics, out=place, console=Console(quiet=quiet))
 
 
 def resume(run: str | Path, data: object = None, *, quiet: bool = True) -> Run:

@@ -13,6 +13,7 @@ from supertune.cli import (
     chat,
     check,
     clean,
+    compare,
     crawl,
     crossval,
     data,
@@ -51,6 +52,7 @@ app.command("augment")(augment.augment)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("crossval")(crossval.crossval)
+app.command("compare")(compare.compare)
 app.command("resume")(resume.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("predict")(predict.predict)

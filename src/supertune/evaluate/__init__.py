@@ -18,6 +18,7 @@ from supertune.evaluate.compare import paired
 from supertune.evaluate.counts import class_counts, confusion
 from supertune.evaluate.generated import SideBySide, side_by_side, verdict_on_texts
 from supertune.evaluate.intervals import mean_of_shares
+from supertune.evaluate.mcnemar import McNemar, holm, mcnemar
 from supertune.evaluate.metric import Measured, Metric, Resampling
 from supertune.evaluate.numbers import (
     MeanBaseline,
@@ -67,6 +68,7 @@ __all__ = [
     "DictionaryBaseline",
     "LabelShares",
     "MajorityBaseline",
+    "McNemar",
     "MeanBaseline",
     "Measured",
     "Metric",
@@ -87,11 +89,13 @@ __all__ = [
     "entity_confusion",
     "error_histogram",
     "estimate",
+    "holm",
     "kinds_of_errors",
     "label_mistakes",
     "labels_per_row",
     "labels_together",
     "largest_errors",
+    "mcnemar",
     "mean_of_shares",
     "measure",
     "metrics_for",

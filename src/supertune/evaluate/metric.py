@@ -66,6 +66,11 @@ class Metric:
     value: Callable[[Outcome], float] | None = None
     higher_is_better: bool = True
 
+    @property
+    def in_pairs(self) -> bool:
+        """Whether two outcomes of the same rows can be compared in it."""
+        return any(each is not None for each in (self.from_counts, self.from_rows, self.from_moments))
+
 
 def signature(name: str, *details: str, interval: str, n: int) -> str:
     """The metric's name, how it is averaged, its interval, rows and version, e.g. ``accuracy|interval:wilson|…``."""

@@ -12,7 +12,7 @@ from supertune.contracts import Score
 from supertune.errors import UserError
 from supertune.files import explained, read_json, read_jsonl, sha256_bytes, write_json, write_jsonl, write_text
 from supertune.recipes.run import Run
-from supertune.runs import free_name, versions
+from supertune.runs import added_value, free_name, versions
 
 RECORD = "crossval.json"
 METRICS = "metrics.json"
@@ -117,18 +117,13 @@ class CrossvalFolder:
             for fold in range(folds)
             for line in read_jsonl(self.predictions(repeat, fold))
         ]
-        return sorted(lines, key=_row_number)
+        return sorted(lines, key=lambda line: int(added_value("row", line)))
 
     def write_record(self, status: str) -> None:
         """Write down how it stands."""
         folds = [asdict(self.done[key]) for key in sorted(self.done)]
         record = {"format": FORMAT, "key": self._key, "status": status, "versions": versions(), "folds": folds}
         write_json(self.path / RECORD, record)
-
-
-def _row_number(line: Mapping[str, Any]) -> int:
-    # The last of these names is the one that was added: prefixed where the user's columns hold it.
-    return int(line[max((name for name in line if name.removeprefix("supertune_") == "row"), key=len)])
 
 
 def scores_by_metric(folds: Sequence[FoldDone]) -> dict[str, list[float]]:

@@ -154,30 +154,21 @@ def open_saved(folder: Path, *, plain: bool = False) -> SavedModel:
     Raises:
         UserError: A file is missing or damaged, or the base model of an adapter is not here, or has changed.
     """
-    described = read_json(folder / TASK_FILE)
-    known = isinstance(described, dict) and described.get("format") == _FORMAT and described.get("task") in TASKS
-    if not known:
-        raise UserError(
-            "was not written by this version of supertune", where=str(folder / TASK_FILE), fix="train again, or update"
-        )
-    try:
-        task = task_from_state(described["task"], described["state"]).measuring(token_losses)
-        max_length, base = int(described["max_length"]), dict(described["base"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+    described = _described(folder)
+    task, (max_length, base) = saved_task(folder), _length_and_base(folder, described)
     # Runs of the first versions knew no other strategy.
     settings = dict(described.get("strategy", {"name": "full"}))
     try:
         strategy = build_strategy(settings.pop("name"), settings)
     except (KeyError, TypeError, UserError) as error:
-        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+        raise _damaged(folder) from error
     quantization: Quantization = described.get("quantization", "none")
     if quantization not in get_args(Quantization):
-        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file")
+        raise _damaged(folder)
     try:
         cleaning = TextCleaning.from_json(OPERATORS, described.get(_CLEANING, ()), str(folder / TASK_FILE))
     except (KeyError, TypeError) as error:
-        raise UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file") from error
+        raise _damaged(folder) from error
     source = _base(base, folder) if strategy.adapter else resolve(str(folder))
     new = strategy.adapter or strategy.own_head
     # Of an adapter too it is the one that was trained with, whatever the base has now.
@@ -189,6 +180,41 @@ def open_saved(folder: Path, *, plain: bool = False) -> SavedModel:
     model = strategy.load(opened, str(folder))
     model.train(False)
     return SavedModel(model, tokenizer, task, max_length, base, strategy, quantization, cleaning)
+
+
+def saved_task(folder: Path) -> Task:
+    """The task of a saved model, without its weights.
+
+    Raises:
+        UserError: The file that describes it is missing or damaged.
+    """
+    described = _described(folder)
+    try:
+        return task_from_state(described["task"], described["state"]).measuring(token_losses)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder) from error
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    """What `save_model` wrote down of the model."""
+    described = read_json(folder / TASK_FILE)
+    known = isinstance(described, dict) and described.get("format") == _FORMAT and described.get("task") in TASKS
+    if not known:
+        raise UserError(
+            "was not written by this version of supertune", where=str(folder / TASK_FILE), fix="train again, or update"
+        )
+    return dict(described)
+
+
+def _length_and_base(folder: Path, described: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+    try:
+        return int(described["max_length"]), dict(described["base"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder) from error
+
+
+def _damaged(folder: Path) -> UserError:
+    return UserError("is damaged", where=str(folder / TASK_FILE), fix="restore the file")
 
 
 def model_of_run(name: str) -> Path | None:

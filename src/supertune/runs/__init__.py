@@ -20,9 +20,10 @@ from supertune.runs.score_text import interval_text, is_proportion, plain_number
 from supertune.runs.sole_writer import sole_writer, still_running
 from supertune.runs.store import RunStore, create_run, open_run
 from supertune.runs.summary import RunSummary, list_runs, summarize
-from supertune.runs.values import free_name, json_value, prediction_row
+from supertune.runs.values import ADDED, added_value, free_name, json_value, prediction_row
 
 __all__ = [
+    "ADDED",
     "Course",
     "Curves",
     "EventTail",
@@ -33,6 +34,7 @@ __all__ = [
     "RunStore",
     "RunSummary",
     "Status",
+    "added_value",
     "create_run",
     "current_events",
     "duration_text",

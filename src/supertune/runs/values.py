@@ -7,7 +7,7 @@ import datetime
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from supertune.contracts import Prediction
 
 PREFIX = "supertune_"
+ADDED = frozenset({"prediction", "scores", "row", "fold"})
+"""What lines of predictions may hold beside the user's columns."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -90,6 +92,25 @@ def prediction_row(
     for name, value in added.items():
         line[free_name(name, row)] = json_value(value)
     return line
+
+
+def added_value(name: str, line: Mapping[str, Any], *absent: object) -> Any:
+    """What was added to a line of predictions under a name, or under the prefixed one where a column had the name.
+
+    Args:
+        name: ``prediction``, ``scores`` or ``row``.
+        line: As `prediction_row` made it.
+        absent: What is returned where nothing was added.
+
+    Raises:
+        KeyError: Nothing was added, and there is nothing to return then.
+    """
+    found = [known for known in line if known.endswith(name) and not known[: -len(name)].replace(PREFIX, "")]
+    if not found and absent:
+        return absent[0]
+    if not found:
+        raise KeyError(name)
+    return line[max(found, key=len)]
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
