@@ -83,6 +83,7 @@ def augment(
     balance: bool = False,
     rows_per_class: int | None = None,
     protect: Mapping[str, object] | None = None,
+    keep_labels: bool = False,
     seed: int | None = None,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
@@ -105,6 +106,7 @@ def augment(
         balance: Only bring each class up to the largest.
         rows_per_class: Only bring each class up to so many rows.
         protect: What stays as it is: ``negations``, ``quotes``, ``patterns``, ``entities``.
+        keep_labels: Leave out new rows that a frozen encoder reads as another label than theirs.
         seed: Chooses what is changed; 0 when None.
         text: Text columns; found when None.
         label: Label columns; found when None.
@@ -143,6 +145,7 @@ def augment(
         amount={**found.amount, **{name: value for name, value in amount.items() if value is not None}},
         protect={**found.protect, **(protect or {})},
         seed=found.seed if seed is None else seed,
+        keep_labels=found.keep_labels or keep_labels,
     )
     place = None if out is None else Path(out)
     asked = WriterChoices(writer) if isinstance(writer, str) else writer

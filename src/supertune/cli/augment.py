@@ -34,6 +34,9 @@ def augment(
     protect: Annotated[
         list[str] | None, typer.Option("--protect", help="Regular expression; what it matches stays as it is.")
     ] = None,
+    keep_labels: Annotated[
+        bool, typer.Option("--keep-labels", help="Leave out new rows that a frozen encoder reads as another label.")
+    ] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Chooses what is changed.")] = None,
     measure: Annotated[
         int | None,
@@ -106,6 +109,7 @@ def augment(
         amount={**augmentation.amount, **given},
         protect={**augmentation.protect, **({"patterns": protect} if protect else {})},
         seed=augmentation.seed if seed is None else seed,
+        keep_labels=augmentation.keep_labels or keep_labels,
     )
     who = asking.writer_choices(
         writer,

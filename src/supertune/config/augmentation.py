@@ -7,6 +7,7 @@ augment:
 - random-deletion: {share: 0.05}
 amount: {copies: 2}
 protect: {quotes: true}
+keep_labels: true
 seed: 1
 """
 
@@ -25,7 +26,7 @@ from supertune.config.preparation import WrittenStep, steps_of
 from supertune.errors import UserError
 
 _SECTIONS = ("data", "task")
-_OWN = ("augment", "amount", "protect", "seed")
+_OWN = ("augment", "amount", "protect", "keep_labels", "seed")
 _EXAMPLE = "write e.g.\ndata:\n  source: rows.csv\naugment:\n  - synonyms\n  - random-deletion: {share: 0.05}"
 
 
@@ -39,6 +40,7 @@ class Augmentation:
         amount: How many, unchecked.
         protect: What stays as it is, unchecked.
         seed: Chooses what is changed.
+        keep_labels: Leave out new rows that are read as another label.
     """
 
     config: Config
@@ -46,6 +48,7 @@ class Augmentation:
     amount: Mapping[str, Any] = field(default_factory=dict)
     protect: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    keep_labels: bool = False
 
 
 def load_augmentation(path: Path) -> Augmentation:
@@ -76,12 +79,17 @@ def load_augmentation(path: Path) -> Augmentation:
     seed = checked("seed", int, 0)
     if seed < 0:
         raise UserError(f"the seed is {seed}", where=f"{path}:{lines['seed']}", fix="choose 0 or more")
+    keep_labels = document.get("keep_labels", False)
+    if not isinstance(keep_labels, bool):
+        what = f"keep_labels is {keep_labels!r}"
+        raise UserError(what, where=f"{path}:{lines['keep_labels']}", fix="write true or false")
     return Augmentation(
         config,
         steps_of(written, f"{path}:{lines.get('augment', 1)}"),
         checked("amount", dict, {}),
         checked("protect", dict, {}),
         seed,
+        keep_labels,
     )
 
 
@@ -92,6 +100,7 @@ def dump_augmentation(
     amount: Mapping[str, Any],
     protect: Mapping[str, Any],
     seed: int,
+    keep_labels: bool = False,
 ) -> str:
     """An augmentation as YAML: what differs from the defaults, and every augmenter with its options."""
     content: dict[str, Any] = {
@@ -101,6 +110,7 @@ def dump_augmentation(
     }
     content["augment"] = [{name: dict(options)} if options else name for name, options in augmenters]
     content |= {key: dict(value) for key, value in (("amount", amount), ("protect", protect)) if value}
+    content |= {"keep_labels": True} if keep_labels else {}
     content["seed"] = seed
     text: str = yaml.dump(content, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=1_000_000)
     return text

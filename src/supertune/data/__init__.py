@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from supertune.data.augment import AUGMENTERS, Amount, Augmented, Augmenter, BatchAugmenter, Protection, augment
+from supertune.data.augment import (
+    AUGMENTERS,
+    Amount,
+    Augmented,
+    Augmenter,
+    BatchAugmenter,
+    ChangedLabel,
+    LabelsKept,
+    Protection,
+    augment,
+    check_labels_can_be_kept,
+    without_changed_labels,
+)
 from supertune.data.augmented_rows import AUGMENT_COLUMNS, AUGMENTED_FROM, AUGMENTER, added_rows
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, TextCleaning, built, clean, default_steps
@@ -52,6 +64,7 @@ __all__ = [
     "Augmenter",
     "BadRow",
     "BatchAugmenter",
+    "ChangedLabel",
     "Check",
     "CheckInput",
     "Cleaned",
@@ -61,6 +74,7 @@ __all__ = [
     "Folds",
     "Ingredient",
     "LabelErrors",
+    "LabelsKept",
     "OnBadRow",
     "Operator",
     "Progress",
@@ -77,6 +91,7 @@ __all__ = [
     "augment",
     "built",
     "check_format",
+    "check_labels_can_be_kept",
     "check_review_file",
     "clean",
     "complete_splits",
@@ -107,6 +122,7 @@ __all__ = [
     "texts_fingerprint",
     "tokens_folder",
     "well_formed",
+    "without_changed_labels",
     "worth_judging",
     "write_prepared",
     "write_review",

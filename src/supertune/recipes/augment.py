@@ -18,6 +18,7 @@ from supertune.data import (
     Augmented,
     Augmenter,
     BatchAugmenter,
+    ChangedLabel,
     Cleaned,
     Protection,
     Table,
@@ -30,15 +31,18 @@ from supertune.data import (
 )
 from supertune.data import augment as augment_table
 from supertune.errors import UserError
-from supertune.files import atomic_folder, write_text
+from supertune.files import atomic_folder, write_jsonl, write_text
 from supertune.language import around_difference
+from supertune.recipes.keep_labels import label_keeper, show_changed
 from supertune.recipes.measure_augmentation import MeasuredAugmentation, check_divisions, measure_augmentation
 from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources, with_what_was_found
 from supertune.recipes.rows import load_rows
 from supertune.recipes.writers import OpenedWriter, WriterChoices, opened_writer, refuse_personal_data, text_columns
-from supertune.runs import versions
+from supertune.runs import json_value, versions
 
 RECIPE = "augmentation.yaml"
+CHANGED = "changed-labels.jsonl"
+"""New rows that were left out because they are read as another label."""
 _SHOWN = 60
 
 
@@ -111,6 +115,12 @@ def augment(
     held_out = {split: rows.whole[split] for split in ("validation", "test") if split in rows.splits}
     console.heading("New training rows")
     train = rows.splits["train"]
+    language = rows.language.language
+    keep = (
+        label_keeper(train, rows.columns, language=language, seed=augmentation.seed, console=console)
+        if augmentation.keep_labels
+        else None
+    )
     with _opened(writer, augmenters, train, rows.columns, console) as opened:
         add = partial(
             augment_table,
@@ -127,10 +137,14 @@ def augment(
                 held_out=tuple(held_out.values()),
                 progress=lambda done: bar(done, opened.spent() if opened else ""),
             )
+        kept = keep(made, len(train)) if keep else None
+        made = kept.augmented if kept else made
         if opened and opened.spent():
             console.say(f"  {opened.where}: {opened.spent()}")
         asked = opened.as_dict() if opened else {}
         _show(made, console)
+        if kept:
+            show_changed(kept, rows.columns, console)
         console.say(f"  {len(train):,} training rows, {len(made.table) - len(train):,} added")
         tables = {"train": made.table, **held_out}
         measured = None
@@ -138,10 +152,16 @@ def augment(
             about: list[object] = [[each.name, each.model_dump(mode="json")] for each in augmenters]
             about += [amount.model_dump(mode="json"), protection.model_dump(mode="json")]
             about += [opened.writer.identity] if opened else []
+            about += ["keep-labels"] if keep else []
+
+            def divided(learned: Table, known: tuple[Table, ...], draw: int) -> Table:
+                added = add(learned, seed=draw, held_out=known)
+                return (keep(added, len(learned)).augmented if keep else added).table
+
             measured = measure_augmentation(
                 augmentation.config,
                 rows,
-                lambda learned, known, draw: add(learned, seed=draw, held_out=known).table,
+                divided,
                 draws=measure,
                 about=about,
                 console=console,
@@ -156,8 +176,11 @@ def augment(
                 amount=amount.model_dump(exclude_defaults=True),
                 protect=protection.model_dump(exclude_defaults=True),
                 seed=augmentation.seed,
+                keep_labels=augmentation.keep_labels,
             )
-            _write(out, {"train": train, **held_out}, tables, made, recipe, form, asked)
+            asked |= {"keep_labels": {"judged": kept.judged, "left_out": len(kept.changed)}} if kept else {}
+            changed = kept.changed if kept else None
+            _write(out, {"train": train, **held_out}, tables, made, recipe, form, asked, changed)
             files = ", ".join(f"{file_of(split, form)} ({len(table):,} rows)" for split, table in tables.items())
             console.say(f"  {out}: {files}, {RECIPE}")
     return Augmenting(tables, made, rows.columns, out, measured)
@@ -225,6 +248,7 @@ def _write(
     recipe: str,
     form: TableFormat,
     asked: Mapping[str, object],
+    changed: Sequence[ChangedLabel] | None,
 ) -> None:
     """Write the folder, whole or not at all."""
     about = {"versions": versions(), "augmenters": [each.as_dict() for each in made.made], **asked}
@@ -232,3 +256,5 @@ def _write(
         cleaned = Cleaned(tables, dict.fromkeys(tables, ()))
         write_prepared(folder, sources, cleaned, recipe=None, wanted=form, about=about)
         write_text(folder / RECIPE, recipe)
+        if changed is not None:
+            write_jsonl(folder / CHANGED, (json_value(each.as_dict()) for each in changed))

@@ -71,10 +71,10 @@ def find_label_errors(
         return None
     console.say(f"  labels are judged by {name}, frozen, on rows that its heads have not seen")
     with console.progress("judging labels", 1.0) as bar:
-        return judge_labels(splits, columns, _Vectors(embedder, console), progress=bar)
+        return judge_labels(splits, columns, KeptVectors(embedder, console), progress=bar)
 
 
-class _Vectors:
+class KeptVectors:
     """Vectors of texts, as they were kept or made anew."""
 
     def __init__(self, embedder: Embedder, console: Console) -> None:

@@ -11,6 +11,7 @@ from supertune.data.augment.back_translation import BackTranslation
 from supertune.data.augment.input_method import InputMethod
 from supertune.data.augment.keyboard import Keyboard
 from supertune.data.augment.label_conditioned import LabelConditioned
+from supertune.data.augment.label_kept import ChangedLabel, LabelsKept, check_labels_can_be_kept, without_changed_labels
 from supertune.data.augment.ocr import Ocr
 from supertune.data.augment.paraphrase import Paraphrase
 from supertune.data.augment.pipeline import augment
@@ -29,10 +30,14 @@ __all__ = [
     "Augmented",
     "Augmenter",
     "BatchAugmenter",
+    "ChangedLabel",
+    "LabelsKept",
     "Made",
     "Protection",
     "TextAugmenter",
     "augment",
+    "check_labels_can_be_kept",
+    "without_changed_labels",
 ]
 
 AUGMENTERS: dict[str, type[Augmenter]] = {
