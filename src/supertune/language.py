@@ -339,7 +339,7 @@ def language_of(text: str) -> str:
     """
     if not any(map(str.isalpha, text)):
         return "und"
-    if language := _language_of_script(text):
+    if language := language_of_script(text):
         return language
     import py3langid
 
@@ -348,10 +348,11 @@ def language_of(text: str) -> str:
 
 def is_chinese(text: str) -> bool:
     """True when the text's letters are Chinese by the rule of `language_of`; False where there are none."""
-    return _language_of_script(text) == "zh"
+    return language_of_script(text) == "zh"
 
 
-def _language_of_script(text: str) -> str | None:
+def language_of_script(text: str) -> str | None:
+    """The language that the script alone tells: ``zh``, ``ja`` or ``ko`` by the rule of `language_of`, else None."""
     letters = sum(map(str.isalpha, text))
     han, kana, hangul = (len(pattern.findall(text)) for pattern in (_HAN, _KANA, _HANGUL))
     others = letters - han - kana - hangul

@@ -27,7 +27,7 @@ NAMES = [
         "leakage",
         "contamination",
     ),
-    *("imbalance", "rare-classes", "outliers", "answers", "negatives", "summaries", "entities"),
+    *("imbalance", "rare-classes", "language", "outliers", "answers", "negatives", "summaries", "entities"),
     *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens"),
     *("refusals", "echoed-prompts", "unfinished-answers", "answer-language", "answer-lengths"),
     *("long-rows", "pii", "truncation"),
@@ -62,7 +62,7 @@ def test_names_are_those_of_the_contract_and_of_the_findings():
     found = run_checks(everything_wrong())
     for name, check in CHECKS.items():
         assert {finding.check for finding in check(everything_wrong())} <= {name}
-    special = {"outliers", "answers", "negatives", "summaries", "entities"}
+    special = {"language", "outliers", "answers", "negatives", "summaries", "entities"}
     special |= {"refusals", "echoed-prompts", "unfinished-answers", "answer-language", "answer-lengths"}
     special |= {
         "label-errors",

@@ -22,6 +22,7 @@ from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
 from supertune.data.check.label_errors import check_label_errors
+from supertune.data.check.language_mix import check_language
 from supertune.data.check.leakage import check_leakage, leaked_rows
 from supertune.data.check.long_rows import check_long_rows
 from supertune.data.check.near_duplicates import check_near_duplicates
@@ -57,6 +58,7 @@ CHECKS: dict[str, Check] = {
     "contamination": check_contamination,
     "imbalance": check_imbalance,
     "rare-classes": check_rare_classes,
+    "language": check_language,
     "outliers": check_outliers,
     "answers": check_answers,
     "negatives": check_negatives,
