@@ -27,7 +27,7 @@ from supertune.language import (
 
 _DRAWN = 20_000
 _RECOGNISED = 1_000
-"""Texts of each split that are looked at, and of these the ones that the recogniser is asked about: half a second's work."""
+"""Texts of each split that are looked at, and those that the recogniser is asked about: half a second's work."""
 _LONG = 60
 """Characters below which the recogniser is not believed: of 6,920 sentences about films (SST-2) it takes 10 of 40
 characters and more for another language than English, and 2 of 60 and more; both halves agreeing, 2 and none."""
