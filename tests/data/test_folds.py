@@ -33,9 +33,8 @@ def held(numbers, mask):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_fold_has_its_share_of_rows_and_classes_to_within_one_row(sizes, folds, seed):
-    table = numbered(**{f"k{number}": size for number, size in enumerate(sizes)})
-    if len(table) < folds:
-        return
+    # Labels of so few rows that no model could learn them without what it is asked about: tested below.
+    table = numbered(**{f"k{number}": size + folds + 1 for number, size in enumerate(sizes)})
     numbers = dealt(table, folds=folds, seed=seed).numbers[0]
     assert set(numbers) == set(range(folds))
     labels = np.array(table.column("label"))
@@ -123,6 +122,23 @@ def test_rows_made_of_others_are_learned_from_beside_their_originals_and_never_a
         assert made == set(range(20)) - set(cut["test"].column("supertune_row"))
 
 
+def test_what_a_model_could_not_have_learned_is_never_asked():
+    table = numbered(yes=30, no=30, once=1, twice=2, thrice=3)
+    folds = dealt(table, folds=5, seed=2)
+    labels = np.array(table.column("label"))
+    never = folds.numbers[0] == NO_FOLD
+    assert set(labels[never]) == {"once", "twice"}
+    assert folds.unasked.tolist() == [3]
+    for fold in range(5):
+        cut = folds.divided(0, fold)
+        learned = cut["train"].column("label")
+        assert set(cut["test"].column("label")) <= {label for label in learned if learned.count(label) >= 2}
+        assert len(cut["train"]) + len(cut["test"]) == len(table)
+        assert {"once", "twice"} <= set(learned)
+    with pytest.raises(UserError, match="too few rows per label"):
+        dealt(numbered(**{f"k{n}": 2 for n in range(9)}), folds=3)
+
+
 def test_labels_with_fewer_texts_than_folds_are_counted():
     assert dealt(numbered(yes=30, no=30, perhaps=2), folds=5).rare == 1
     assert dealt(numbered(yes=30, no=30), folds=5).rare == 0
@@ -139,13 +155,16 @@ def test_what_cannot_be_dealt_is_refused(options, said):
 
 def test_folds_of_a_column_are_numbered_by_their_values_and_not_by_the_order_of_the_rows():
     table = Table.from_rows([{"text": f"t{n}", "label": "a", "part": [10, 9, 2][n % 3]} for n in range(9)])
-    assert folds_of_column(table, "part").numbers[0].tolist() == [2, 1, 0] * 3
+    assert folds_of_column(table, "part", COLUMNS).numbers[0].tolist() == [2, 1, 0] * 3
     for rows, said in (
         ([{"part": 1}, {"part": None}], "row 1.* has no value"),
         ([{"part": 1}] * 3, "1 different values"),
         ([{"part": n} for n in range(1001)], "1,001 different values"),
     ):
         with pytest.raises(UserError, match=said):
-            folds_of_column(Table.from_rows([{"text": "t", **row} for row in rows]), "part")
+            folds_of_column(Table.from_rows([{"text": "t", "label": "a", **row} for row in rows]), "part", COLUMNS)
+    # A label of one month alone could not have been learned when that month is asked about.
+    months = [{"text": f"t{n}", "label": "new" if n > 25 else "ab"[n % 2], "part": n // 10} for n in range(30)]
+    assert folds_of_column(Table.from_rows(months), "part", COLUMNS).unasked.tolist() == [4]
     with pytest.raises(UserError, match="no column"):
-        folds_of_column(table, "other")
+        folds_of_column(table, "other", COLUMNS)

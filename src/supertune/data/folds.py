@@ -21,7 +21,9 @@ FEWEST_FOLDS = 2
 MOST_FOLDS = 1000
 """Folds that a column may say: with more values it is a number of the row or of its author, named by mistake."""
 NO_FOLD = -1
-"""The fold of rows that were made of others: nothing is asked about them."""
+"""The fold of rows that are never asked about: they were made of others, or their label has too few rows."""
+FEWEST_LEARNED = 2
+"""Rows of a label that every model has to learn from: with fewer of a class training does not begin."""
 _RANDOM_STREAM = 0xF01D5
 
 FoldArray = NDArray[np.int16]
@@ -35,7 +37,8 @@ class Folds:
 
     Attributes:
         table: The rows.
-        numbers: int16 (repeats, rows): the fold of each row, from 0 on; `NO_FOLD` for rows made of others.
+        numbers: int16 (repeats, rows): the fold of each row, from 0 on; `NO_FOLD` for rows that are never asked about.
+        added: Bool (rows,): which were made of others; they are learned from beside their originals alone.
         count: Folds of one repetition.
         near: Rows that stay with others that are nearly the same.
         rare: Labels with so few texts or groups that some fold has none of them; as many as there are.
@@ -43,6 +46,7 @@ class Folds:
 
     table: Table
     numbers: FoldArray
+    added: NDArray[np.bool_]
     count: int
     near: int
     rare: int
@@ -52,6 +56,11 @@ class Folds:
         """How often all rows were dealt out anew."""
         return len(self.numbers)
 
+    @property
+    def unasked(self) -> IntArray:
+        """int64 (repeats,): rows that were made of no others, and are only learned from: their label has too few."""
+        return np.asarray(((self.numbers == NO_FOLD) & ~self.added).sum(axis=1))
+
     def divided(self, repeat: int, fold: int) -> dict[str, Table]:
         """``train`` and ``test``: what is learned from and what is asked about.
 
@@ -59,10 +68,10 @@ class Folds:
         """
         numbers = self.numbers[repeat]
         asked = np.flatnonzero(numbers == fold)
-        learned = (numbers != fold) & (numbers != NO_FOLD)
+        learned = (numbers != fold) & ~self.added
         places = np.flatnonzero(learned)
-        if len(asked) + len(places) < len(self.table):
-            beside = learned_beside(self.table, numbers == NO_FOLD, learned, self.table.source)
+        if self.added.any():
+            beside = learned_beside(self.table, self.added, learned, self.table.source)
             places = np.sort(np.concatenate([places, beside]))
         about = {"folds": self.count, "repeat": repeat, "fold": fold}
         return {
@@ -98,7 +107,7 @@ def make_folds(
         near_duplicates: Rows that are nearly the same stay together.
 
     Raises:
-        UserError: There are too few folds, or fewer different texts or groups than folds.
+        UserError: There are too few folds, fewer different texts or groups than folds, or too few rows of the labels.
     """
     if folds < FEWEST_FOLDS:
         raise UserError(f"{folds} folds cannot be learned from in turn", where="--folds", fix="2 or more; 5 is usual")
@@ -119,14 +128,20 @@ def make_folds(
     numbers = np.full((repeats, len(table)), NO_FOLD, np.int16)
     for repeat in range(repeats):
         rng = np.random.default_rng(np.random.SeedSequence([seed, repeat, _RANDOM_STREAM]))
-        numbers[repeat, own] = _dealt(groups, labels, folds, rng)[groups]
+        dealt = _dealt(groups, labels, folds, rng)[groups]
+        numbers[repeat, own] = np.where(_too_rare(dealt, labels, folds), NO_FOLD, dealt)
+        if (np.bincount(numbers[repeat, own] + 1, minlength=folds + 1)[1:] == 0).any():
+            what = f"too few rows per label to ask about some in each of {folds} folds"
+            raise UserError(what, where=table.source, fix="choose fewer folds, or leave out labels with few rows")
     met = _per_unit(groups, labels) > 0
     rare = int((np.asarray(met.sum(axis=0)).ravel() < folds).sum())
-    return Folds(table, numbers, folds, together.near, rare)
+    return Folds(table, numbers, added, folds, together.near, rare)
 
 
-def folds_of_column(table: Table, name: str) -> Folds:
+def folds_of_column(table: Table, name: str, columns: Columns) -> Folds:
     """The folds that a column says: rows with the same value in it are asked about together.
+
+    Rows with a label of which some model would learn from fewer than two rows are never asked about.
 
     Raises:
         UserError: There is no such column, a row has no value in it, or there are fewer than two values or as many as
@@ -149,7 +164,10 @@ def folds_of_column(table: Table, name: str) -> Folds:
     rank = np.empty(count + 1, np.int16)
     rank[ranked] = np.arange(count)
     rank[-1] = NO_FOLD
-    return Folds(table, rank[codes][None], count, 0, 0)
+    numbers, own = rank[codes], np.flatnonzero(~added)
+    originals = table.select(own, step="originals") if added.any() else table
+    numbers[own[_too_rare(numbers[own], _label_matrix(originals, columns), count)]] = NO_FOLD
+    return Folds(table, numbers[None], added, count, 0, 0)
 
 
 def _sortable(value: object) -> float | str:
@@ -195,6 +213,19 @@ def _per_unit(groups: IntArray, labels: Counts) -> Counts:
     joined = csr_array((np.ones(len(groups), np.int64), (groups, np.arange(len(groups)))))
     counts = (joined @ labels).tocsr()
     return counts[:, np.flatnonzero(np.asarray(counts.sum(axis=0)).ravel())]
+
+
+def _too_rare(dealt: FoldArray, labels: Counts, folds: int) -> NDArray[np.bool_]:
+    """Bool (rows,): rows with a label of which some model would learn from fewer than two rows."""
+    from scipy.sparse import csr_array
+
+    held = (
+        csr_array((np.ones(len(dealt), np.int64), (dealt, np.arange(len(dealt)))), shape=(folds, len(dealt))) @ labels
+    )
+    totals = np.asarray(labels.sum(axis=0)).ravel()
+    left = totals - np.asarray(held.max(axis=0).todense()).ravel()
+    lacking = (left < FEWEST_LEARNED) & (totals > 0)
+    return np.asarray(labels @ lacking.astype(np.int64)).ravel() > 0
 
 
 def _dealt(groups: IntArray, labels: Counts, folds: int, rng: np.random.Generator) -> FoldArray:

@@ -129,7 +129,7 @@ def _dealt(config: Config, rows: LoadedRows, choices: CrossvalChoices, console: 
     """The training rows in folds, and a word on what they are like."""
     table = rows.splits["train"]
     if choices.column is not None:
-        folds = folds_of_column(table, choices.column)
+        folds = folds_of_column(table, choices.column, rows.columns)
     else:
         folds = make_folds(
             table,
@@ -146,9 +146,10 @@ def _dealt(config: Config, rows: LoadedRows, choices: CrossvalChoices, console: 
         console.say(f"  {folds.near:,} rows that are nearly the same as others stay together with them")
     if folds.rare:
         console.warn(
-            f"{folds.rare:,} labels have fewer texts than there are folds: some models are never asked about them, or "
-            "have not learned them"
+            f"{folds.rare:,} labels have fewer texts than there are folds: some are not asked about everywhere"
         )
+    if count := int(folds.unasked.max()):
+        console.warn(f"{count:,} rows have a label of very few rows: they are learned from, and never asked about")
     return folds
 
 

@@ -144,6 +144,8 @@ def _with_folds(table: Table, columns: Columns, config: Config, choices: SplitCh
     console.heading("Folds")
     counted = [np.bincount(numbers[numbers != NO_FOLD], minlength=folds.count) for numbers in folds.numbers]
     shown = [[str(fold), *(f"{counts[fold]:,}" for counts in counted)] for fold in range(folds.count)]
+    if count := int(folds.unasked.max()):
+        console.warn(f"{count:,} rows have a label of very few rows: they are in no fold, to be learned from alone")
     names = ["fold"] if folds.repeats == 1 else [f"fold_{repeat}" for repeat in range(folds.repeats)]
     names = [free_name(name, table.column_names) for name in names]
     console.table(["fold", *names], shown, right=tuple(range(len(names) + 1)))
