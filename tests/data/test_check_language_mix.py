@@ -27,7 +27,7 @@ def test_rows_in_another_script_or_language_are_named():
     (finding,) = found(all=[*ENGLISH[:30], CHINESE[0], *ENGLISH[30:], FRENCH[0]])
     assert (finding.severity, finding.rows) == ("info", (30, 61))
     assert "2 rows (3.2 %) are not in English as most are: " in finding.message
-    assert "Chinese 1, French 1 (row 30, Chinese: " in finding.message
+    assert "Chinese 1, French 1 (row 30: Chinese)" in finding.message
     assert "language: {keep: [en]}" in finding.fix
 
 

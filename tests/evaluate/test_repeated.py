@@ -49,5 +49,5 @@ def test_of_no_difference_it_seldom_claims_one_where_the_usual_interval_does_so_
 def test_equal_scores_are_no_difference() -> None:
     found = repeated_difference([0.0, 0.0, 0.0], 80, 20)
     assert (found.low, found.value, found.high, found.probability) == (0, 0, 0, 1)
-    with pytest.raises(ValueError, match="1 differences"):
+    with pytest.raises(ValueError, match="1 values"):
         repeated_difference([0.1], 80, 20)

@@ -22,7 +22,6 @@ from supertune.language import (
     guess_language,
     language_of,
     language_of_script,
-    shorten,
 )
 
 _DRAWN = 20_000
@@ -133,7 +132,7 @@ def _others(check_input: CheckInput, split: str, texts: Sequence[_Text], main: s
         rows=check_input.row_numbers(split, np.array([text.row for text, _ in found])),
         message=f"{counted(len(found), 'row')}{within(split)} ({percent(len(found), len(texts))}{sampled}) {be} not in "
         f"{_called(main)} as most are: {kinds} "
-        f"(row {table.row_ids[first.row]}, {_called(language)}: {shorten(first.text, 40)!r})",
+        f"(row {table.row_ids[first.row]}: {_called(language)})",
         fix=f"supertune clean DATA --step 'language: {{keep: [{main}]}}' --out cleaned leaves them out, unless these "
         "languages will be asked as well",
     )
