@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +79,8 @@ def planted(drawn: list[Row], others: list[Row], fits: bool) -> Augmented:
     """Each row with a new one that has its label and the text of another row of that label, or of another one."""
     taken = iter(others)
     new: list[Row] = []
-    matches: Callable[[Row, Row], bool] = lambda one, other: (one["label"] == other["label"]) == fits  # noqa: E731
     for number, row in enumerate(drawn):
-        text = next(other["text"] for other in taken if matches(row, other))
+        text = next(other["text"] for other in taken if (other["label"] == row["label"]) == fits)
         new.append({**row, "text": text, "supertune_augmented_from": number, "supertune_augmenter": "planted"})
     own = [
         {**row, "supertune_row": number, "supertune_augmented_from": None, "supertune_augmenter": None}

@@ -207,7 +207,7 @@ def read_jsonl(path: Path) -> Iterator[Any]:
     Raises:
         UserError: The file is missing or damaged; names the line.
     """
-    with explained(path), path.open(encoding="utf-8") as lines:
+    with explained(path), path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield json.loads(line)

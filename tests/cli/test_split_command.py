@@ -104,3 +104,4 @@ def test_folds_are_written_as_columns(rows: Path, tmp_path: Path) -> None:
         assert sorted(numbers) == sorted(list(range(4)) * 50)
     assert "--time" in run(rows, "--folds", 4, "--time", "day", code=2).said
     assert "--folds" in run(rows, "--folds", 1, code=2).said
+    assert "--repeats" in run(rows, "--repeats", 2, code=2).said

@@ -45,7 +45,7 @@ def compare(
     refuse_existing(out)
     told = _named_apart([told_outcome(path) for path in runs])
     _check_same_rows(told)
-    names = _metrics(told, metrics)
+    names = list(dict.fromkeys(metrics)) or _usual_metrics(told[0])
     scores = {each.name: measure(each.outcome, names).scores for each in told}
     pairs = _with_holm([_pair(one, other, names) for one, other in itertools.combinations(told, 2)])
     found = Comparison(tuple(told), scores, names[0], tuple(pairs))
@@ -80,12 +80,13 @@ def _check_same_rows(told: Sequence[Told]) -> None:
             )
 
 
-def _metrics(told: Sequence[Told], wanted: Sequence[str]) -> list[str]:
-    """The metrics to compare: those that are asked for, or the usual ones that have a paired comparison."""
-    known = METRICS[told[0].outcome.answers]
-    if wanted:
-        return list(dict.fromkeys(wanted))
-    usual = dict.fromkeys((told[0].primary, *kind_of(told[0].task).told))
+def _usual_metrics(told: Told) -> list[str]:
+    """The metric that a run is judged by, the one that is told of parts of the rows, and those told in training.
+
+    The first is left out where it has no paired comparison; the second always has one.
+    """
+    known = METRICS[told.outcome.answers]
+    usual = dict.fromkeys((told.primary, _BY_ROW[told.outcome.answers], *kind_of(told.task).told))
     return [name for name in usual if name in known and known[name].in_pairs]
 
 

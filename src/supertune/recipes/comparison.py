@@ -59,7 +59,8 @@ class Comparison:
     Attributes:
         runs: What every run said.
         scores: Run → metric → its own score.
-        primary: The metric that the first run is judged by.
+        primary: The metric that the verdicts are of: the first that was named, or that the first run is judged by if
+            that can be compared in pairs.
         pairs: Every two runs.
     """
 

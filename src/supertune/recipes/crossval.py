@@ -18,7 +18,7 @@ from supertune.contracts import Score
 from supertune.data import Folds, Table, folds_of_column, make_folds
 from supertune.errors import InterruptedRunError, UserError
 from supertune.evaluate import METRICS, repeated_score
-from supertune.files import read_json, sha256_bytes
+from supertune.files import explained, read_json, sha256_bytes
 from supertune.recipes.crossval_folder import OUT_OF_FOLD, CrossvalFolder, FoldDone, scores_by_metric
 from supertune.recipes.fit import fit
 from supertune.recipes.kinds import kind_of
@@ -111,16 +111,21 @@ def crossval(
     if several_sources(config):
         what = "is a list: of several data sets each is cross-validated on its own"
         raise UserError(what, where="data.source", fix="name one of them")
+    if choices.column is not None and choices.repeats > 1:
+        what = "the folds of a column are always the same: there is nothing to repeat"
+        raise UserError(what, where="--fold-column, --repeats", fix="choose one of them")
     rows = load_rows(config.with_values({"data.split": [1.0, 0.0, 0.0]}), data, console)
     config = with_what_was_found(config, rows.columns, data)
     folds = _dealt(config, rows, choices, console)
     key = _key(config, rows, choices)
     path = out or Path("runs") / f"crossval-{sha256_bytes(key.encode('utf-8', 'surrogatepass'))[:12]}"
-    kept = CrossvalFolder(path, key, dump_config(config))
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
     with sole_writer(path):
+        kept = CrossvalFolder(path, key, dump_config(config))
         _ask_all(config, rows, folds, kept, choices, console)
         found = _summed_up(kept, rows, folds)
-        kept.finish(found.metrics, folds.repeats, folds.count)
+        kept.finish(found.metrics, folds.repeats, folds.count, keep_models=choices.keep_models)
     _show(found, config, console)
     return found
 
@@ -189,8 +194,9 @@ def _ask_all(
 
 
 def _trained(config: Config, number: int, tables: Mapping[str, Table], place: Path) -> Run:
-    """The run of one fold, gone on with where it was interrupted. Each fold has a seed of its own."""
-    seeded = without_data(config).with_values({"train.seed": (config.train.seed + number) % 2**32})
+    """The run of one fold, gone on with where it was interrupted. Each fold has seeds of its own."""
+    seed = (config.train.seed + number * config.train.seeds) % 2**32
+    seeded = without_data(config).with_values({"train.seed": seed})
     try:
         if (place / "manifest.json").is_file():
             return resume(place, dict(tables), console=Console(quiet=True))

@@ -67,8 +67,8 @@ class CrossvalFolder:
             elif any(path.iterdir()):
                 raise UserError("exists already", where=str(path), fix="name a new folder with --out")
             else:
-                write_text(path / "config.yaml", config_yaml)
                 self.write_record("running")
+            write_text(path / "config.yaml", config_yaml)
 
     def _go_on(self) -> None:
         stored = read_json(self.path / RECORD)
@@ -100,13 +100,16 @@ class CrossvalFolder:
         if not keep_model:
             shutil.rmtree(run.path, ignore_errors=True)
 
-    def finish(self, scores: Mapping[str, Score], repeats: int, folds: int) -> None:
+    def finish(self, scores: Mapping[str, Score], repeats: int, folds: int, *, keep_models: bool) -> None:
         """Write the scores of the whole, and what was said about every row, in the order of the rows."""
         write_json(self.path / METRICS, {OUT_OF_FOLD: {name: score.as_dict() for name, score in scores.items()}})
         for repeat in range(repeats):
             name = OUT_OF_FOLD if repeats == 1 else f"{OUT_OF_FOLD}_{repeat}"
             write_jsonl(self.path / "predictions" / f"{name}.jsonl", self._in_order(repeat, folds))
         self.write_record("done")
+        # A kill between a record and what follows it leaves the run of a fold behind.
+        for repeat, fold in self.done if not keep_models else ():
+            shutil.rmtree(self.place(repeat, fold), ignore_errors=True)
         folder = self.path / "folds"
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -92,6 +92,8 @@ def split(
     if choices.time is not None and config.data.group is not None:
         what = "rows of one group may be old and new: by time and by group at once cannot be had"
         raise UserError(what, where="--time, --group", fix="choose one of them")
+    if choices.repeats != 1 and choices.folds is None:
+        raise UserError("there are no folds to repeat", where="--repeats", fix="name how many: --folds 5")
     console.heading("Data")
     tables = read_given(config, data, console)
     if set(tables) != {"all"}:

@@ -67,13 +67,9 @@ def told_outcome(run: Path) -> Told:
         )
     split = str(store.manifest["primary"]["split"])
     lines = tuple(read_jsonl(store.require(f"predictions/{split}.jsonl")))
-    labels = task.columns.labels
-    lacking = next((name for name in labels if lines and name not in lines[0]), None)
-    if lacking is not None:
-        raise UserError(f"has no column {lacking!r}", where=f"{run}/predictions/{split}.jsonl", fix="restore the file")
     try:
         kept, outcome = _OUTCOMES[task.answers](task, lines)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         where = f"{run}/predictions/{split}.jsonl"
         raise UserError("does not hold what the model says", where=where, fix="restore the file") from error
     return Told(

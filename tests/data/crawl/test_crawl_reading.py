@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -113,6 +115,24 @@ def test_sitemaps() -> None:
             read_sitemap(wrong, 10_000)
     with pytest.raises(Problem, match="more than"):
         read_sitemap(gzip.compress(bytes(1_000_000)), 10_000)
+
+
+_GROWN = """
+import resource
+from supertune.data.crawl.sitemaps import read_sitemap
+filler = b"<a/>" * 400_000 + b"<url>" + b"<b/>" * 400_000 + b"<loc>http://a.org/1</loc><c/></url><!-- x --><?y?>"
+body = b"<urlset>" + filler + b"</urlset>"
+read_sitemap(b"<urlset><url><loc>http://a.org/1</loc></url></urlset>", 1000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert read_sitemap(body, 10_000_000).pages == ("http://a.org/1",)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_of_a_large_sitemap_nothing_stays_that_was_read() -> None:
+    grown = subprocess.run([sys.executable, "-c", _GROWN], check=True, capture_output=True, text=True).stdout
+    # Megabytes; kept as a tree these elements take some hundred.
+    assert int(grown) < 20
 
 
 def test_directives() -> None:

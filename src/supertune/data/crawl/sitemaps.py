@@ -48,11 +48,21 @@ def read_sitemap(body: bytes, largest: int) -> Sitemap:
     sitemaps: list[str] = []
     # Entities and outside files stay what they are: nothing grows and nothing is fetched.
     reading = etree.iterparse(
-        io.BytesIO(body), events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+        io.BytesIO(body),
+        events=("end",),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         for _, element in reading:
-            if not isinstance(element.tag, str) or etree.QName(element).localname != "loc":
+            # What has been read is dropped whatever it is, or a large file of anything would stay as a tree.
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+            if etree.QName(element).localname != "loc":
                 continue
             parent = element.getparent()
             kind = etree.QName(parent).localname if parent is not None else ""
