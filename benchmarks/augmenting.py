@@ -1,14 +1,15 @@
 """What augmenting is worth: TREC with minilm and waimai with e5, few rows, with and without.
 
 Usage: SUPERTUNE_DATA=folder python benchmarks/augmenting.py [--only trec waimai] [--rows 20 100 500] [--draws 10]
-       [--screen] [--train random-swap …] [--threads N] [--out runs/augmenting] [--table]
+       [--screen] [--train repeat random-swap …] [--threads N] [--out runs/augmenting] [--table]
 
 ``--screen``: every augmenter that needs no model, on frozen features of the encoder with a logistic regression, in
 which the copies of a row and the row itself count as much as the row alone did. ``--train``: the named ones by full
-training, with and without, by supertune's defaults. Drawn are so many rows of the training split, each class with its
-share; all that is scored are rows of the test split (waimai: 2,000 rows that are never drawn). Every draw is scored
-with and without on the same rows; intervals are those of the mean of paired differences over draws (Student's t). OUT
-keeps every score; what is there is not done again.
+training, with and without, by supertune's defaults; ``repeat`` is the control: each row as often as an augmenter would
+have made it, so that as many steps are taken and nothing is new. Drawn are so many rows of the training split, each
+class with its share; all that is scored are rows of the test split (waimai: 2,000 rows that are never drawn). Every
+draw is scored with and without on the same rows; intervals are those of the mean of paired differences over draws
+(Student's t). OUT keeps every score; what is there is not done again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ COPIES = {20: 8, 100: 4, 500: 2}
 """New rows per row, by the number of rows: Wei & Zou (2019) recommend 16, 8 and 4 for 500, 2,000 and 5,000."""
 WAIMAI_TEST = 2_000
 NONE = "none"
+REPEAT = "repeat"
 
 
 def main() -> int:
@@ -94,6 +96,8 @@ def drawn(rows: Sequence[Row], count: int, draw: int) -> list[Row]:
 
 def augmented(rows: Sequence[Row], name: str, copies: int, seed: int) -> list[Row]:
     """The rows and the new ones, each new one with ``of``: which row it was made of."""
+    if name == REPEAT:
+        return [{**row, "of": number} for number, row in enumerate(rows) for _ in range(1 + copies)]
     from supertune.contracts import Columns
     from supertune.data import Table
     from supertune.data.augment import AUGMENTERS, Amount, augment
