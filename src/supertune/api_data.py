@@ -164,6 +164,7 @@ def crawl(
     exclude: Sequence[str] = (),
     depth: int | None = None,
     pages: int = 1000,
+    requests: int | None = None,
     minutes: float | None = None,
     delay: float = 1.0,
     contact: str | None = None,
@@ -182,6 +183,7 @@ def crawl(
         exclude: Prefixes of what is left out.
         depth: Links to follow from an address; None for no bound.
         pages: Pages to write, over all sessions.
+        requests: Answers to ask for, over all sessions; None for ten times as many as pages.
         minutes: Time for this session; None for no bound.
         delay: Seconds between requests to a host, at least.
         contact: Where whoever crawls is reached; sent to every site.
@@ -210,7 +212,7 @@ def crawl(
             allow_private=tuple(allow_private),
         ),
         out=Path(out),
-        pace=Pace(delay=delay, pages=pages, seconds=None if minutes is None else minutes * 60),
+        pace=Pace(delay=delay, pages=pages, requests=requests, seconds=None if minutes is None else minutes * 60),
         contact=contact,
         retry=retry,
         console=Console(quiet=quiet),

@@ -30,6 +30,10 @@ def crawl(
     exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Nothing that begins so; wins.")] = None,
     depth: Annotated[int | None, typer.Option("--depth", min=0, help="Links to follow from an address.")] = None,
     pages: Annotated[int, typer.Option("--pages", min=1, help="Pages to write, over all sessions.")] = 1000,
+    requests: Annotated[
+        int | None,
+        typer.Option("--requests", min=1, help="Answers to ask for, over all sessions; ten times --pages."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Time for this session.")] = None,
     delay: Annotated[float, typer.Option("--delay", help="Seconds between requests to a host, at least.")] = 1.0,
     parallel: Annotated[int, typer.Option("--parallel", min=1, max=64, help="Hosts asked side by side.")] = 8,
@@ -72,6 +76,7 @@ def crawl(
             delay=delay,
             parallel=parallel,
             pages=pages,
+            requests=requests,
             seconds=None if minutes is None else minutes * 60,
             retries=retries,
         ),

@@ -45,6 +45,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY
 _TOLD = {
     "done": "nothing is left to ask for",
     "pages": "as many pages as --pages allows; the same command with more goes on",
+    "requests": "as many requests as --requests allows; the same command with more goes on",
     "time": "the time of --minutes is over; the same command goes on",
     "interrupted": "interrupted",
 }
@@ -56,7 +57,7 @@ class Crawled:
 
     Attributes:
         out: The folder.
-        ending: Why the session ended: ``done``, ``pages`` or ``time``.
+        ending: Why the session ended: ``done``, ``pages``, ``requests`` or ``time``.
         manifest: What `manifest.json` holds.
     """
 
@@ -148,7 +149,7 @@ def crawl(
                 Scope(territory),
                 Work(fetcher, extract, limits),
                 pace,
-                hops=limits.hops,
+                limits=limits,
                 named_sitemaps=territory.named_sitemaps,
                 stop=stop,
                 progress=_progress(bar),
@@ -177,6 +178,7 @@ def _check(pace: Pace, limits: Limits, contact: str | None) -> None:
         ("--delay", pace.delay, 0),
         ("--parallel", pace.parallel, 1),
         ("--pages", pace.pages, 1),
+        ("--requests", pace.most_requests, 1),
         ("--retries", pace.retries, 0),
         ("--timeout", limits.seconds, 0.1),
         ("--largest", limits.page, 1),

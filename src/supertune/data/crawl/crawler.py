@@ -15,15 +15,16 @@ from supertune.data.crawl.politeness import Politeness
 from supertune.data.crawl.problems import Problem
 from supertune.data.crawl.robots import Rules
 from supertune.data.crawl.scope import Scope
-from supertune.data.crawl.settings import Pace
+from supertune.data.crawl.settings import Limits, Pace
 from supertune.data.crawl.sitemaps import Sitemap
 from supertune.data.crawl.store import Entry, Kind, Store, now
 from supertune.data.crawl.urls import Url, parse_url
 from supertune.data.crawl.work import Page, Redirect, Work
+from supertune.errors import UserError
 from supertune.language import fold
 
-Ending = Literal["done", "pages", "time", "interrupted"]
-"""Why a session ended: nothing is left, enough pages, no time left, or it was told to."""
+Ending = Literal["done", "pages", "requests", "time", "interrupted"]
+"""Why a session ended: nothing is left, enough pages or requests, no time left, or it was told to."""
 _LEVELS = 3
 """Sitemap indexes inside one another."""
 _TICK = 0.2
@@ -61,7 +62,7 @@ class Crawler:
         scope: Which URLs belong.
         work: Fetches and takes apart.
         pace: How fast and how much.
-        hops: Redirects in a row.
+        limits: Redirects in a row, and URLs that are remembered.
         named_sitemaps: Read the sitemaps that robots.txt names.
         stop: Set when the session ends.
         progress: Told after every answer.
@@ -74,7 +75,7 @@ class Crawler:
         work: Work,
         pace: Pace,
         *,
-        hops: int,
+        limits: Limits,
         named_sitemaps: bool,
         stop: threading.Event,
         progress: Progress,
@@ -83,13 +84,13 @@ class Crawler:
         self._scope = scope
         self._work = work
         self._pace = pace
-        self._hops = hops
+        self._limits = limits
         self._named_sitemaps = named_sitemaps
         self._stop = stop
         self._progress = progress
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
-        self._asked = 0
+        self._asked = store.recall("asked") or 0
         self._out = 0
         self._pages = store.count_pages()
         self._hosts = Politeness(pace, store)
@@ -128,8 +129,11 @@ class Crawler:
             if until is not None and time.monotonic() >= until:
                 return "time"
             wait = self._hand_out()
-            if self._out == 0 and self._pages >= self._pace.pages and self._hosts.awake:
-                return "pages"
+            if self._out == 0 and self._hosts.awake:
+                if self._pages >= self._pace.pages:
+                    return "pages"
+                if self._asked >= self._pace.most_requests:
+                    return "requests"
             if self._out == 0 and not self._hosts.awake:
                 return "done"
             try:
@@ -148,7 +152,8 @@ class Crawler:
         """Give work to whoever has none; returns seconds until there may be more to give."""
         moment = time.monotonic()
         for host in self._hosts.ready(moment):
-            if self._out >= self._pace.parallel or self._pages + self._out >= self._pace.pages:
+            left = min(self._pace.pages - self._pages, self._pace.most_requests - self._asked, self._pace.parallel)
+            if self._out >= left:
                 return _TICK
             with self._store.change():
                 task = self._next_of(host, moment)
@@ -189,7 +194,11 @@ class Crawler:
                     outcome = self._work.sitemap(task.entry.url)
                 else:
                     outcome = self._work.page(task.entry.url)
-            except BaseException as error:  # noqa: BLE001 - a bug comes out in the thread that waits
+            except (Problem, UserError) as error:
+                outcome = error
+            except Exception as error:  # noqa: BLE001 - what nobody foresaw of one page does not cost the others
+                outcome = Problem("error", f"{type(error).__name__}: {error}"[:300], temporary=True)
+            except BaseException as error:  # noqa: BLE001 - comes out in the thread that waits
                 outcome = error
             self._results.put(_Result(task, outcome, time.monotonic() - begun))
 
@@ -201,6 +210,7 @@ class Crawler:
         with self._store.change():
             if isinstance(outcome, BaseException) and not isinstance(outcome, Problem):
                 raise outcome
+            self._store.remember("asked", self._asked)
             self._hosts.answered(entry.url, result.seconds, outcome if isinstance(outcome, Problem) else None)
             if result.task.robots:
                 self._take_robots(entry, outcome)
@@ -256,8 +266,8 @@ class Crawler:
             return
         if target == entry.url or self._store.leads_to(target, entry.url):
             self._store.settle(entry, "skipped", "redirect-loop", f"redirects to {target.text}, which leads back")
-        elif entry.hops >= self._hops:
-            self._store.settle(entry, "skipped", "redirects", f"more than {self._hops} redirects in a row")
+        elif entry.hops >= self._limits.hops:
+            self._store.settle(entry, "skipped", "redirects", f"more than {self._limits.hops} redirects in a row")
         else:
             self._store.settle(entry, "skipped", "redirected", target.text)
             asked = entry.asked or entry.url.text
@@ -266,6 +276,9 @@ class Crawler:
             )
 
     def _take_sitemap(self, entry: Entry, sitemap: Sitemap) -> None:
+        if self._full(entry, len(sitemap.pages) + len(sitemap.sitemaps)):
+            self._store.settle(entry, "done")
+            return
         for text in sitemap.pages:
             self._admit(text, entry.url, "page", depth=0, found_on=entry.url.text)
         for text in sitemap.sitemaps:
@@ -311,6 +324,8 @@ class Crawler:
 
     def _take_links(self, entry: Entry, page: Page) -> None:
         url, depth, found = entry.url, entry.depth + 1, page.found
+        if self._full(entry, len(found.links)):
+            return
         base = url
         if found.base:
             try:
@@ -332,6 +347,16 @@ class Crawler:
             self._store.refuse(
                 what, "page", "links", f"{found.more_links:,} links are not followed", depth=depth, found_on=url.text
             )
+
+    def _full(self, entry: Entry, links: int) -> bool:
+        """Whether so many URLs are known that these are not taken, which is written down."""
+        if self._store.known() < self._limits.urls:
+            return False
+        if links:
+            detail = f"{links:,} links are not followed: {self._limits.urls:,} URLs are known"
+            what = f"{entry.url.text} (links)"
+            self._store.refuse(what, "page", "links", detail, depth=entry.depth + 1, found_on=entry.url.text)
+        return True
 
     @staticmethod
     def _canonical(url: Url, canonical: str | None) -> str | None:
@@ -369,4 +394,4 @@ class Crawler:
     def _enqueue(self, url: Url, kind: str, *, depth: int, hops: int, asked: str | None, found_on: str) -> None:
         chosen: Kind = "sitemap" if kind == "sitemap" else "page"
         if self._store.add(url, chosen, depth=depth, hops=hops, asked=asked, found_on=found_on):
-            self._hosts.wake({url.host: 0.0})
+            self._hosts.wake([url.host])

@@ -181,6 +181,9 @@ class Fetcher:
             if cut and received > largest:
                 unpacker.feed(piece[: len(piece) - (received - largest)])
                 break
+            if received > largest:
+                # Also of what is packed: padding behind it costs as much as what is in it.
+                raise Problem("too-large", f"more than {largest:,} bytes")
             unpacker.feed(piece)
         return Answer(answer.status, answer.headers, unpacker.body(), address)
 
@@ -200,6 +203,9 @@ def _headers(response: httpcore2.Response) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw, content in response.headers:
         name, value = raw.decode("latin-1").lower(), content.decode("latin-1").strip()
+        if name == "location":
+            # Bytes beyond ASCII are sent back as they are: nobody says which characters they are.
+            value = "".join(each if each.isascii() else f"%{ord(each):02X}" for each in value)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 

@@ -20,12 +20,18 @@ _CACHED = 1000
 
 @dataclass
 class _Host:
-    ready: float = 0.0
+    rested: float = 0.0
+    due: float = 0.0
     busy: bool = False
     waiting: bool = True
     errors: int = 0
     given_up: str | None = None
     robots_tries: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> float:
+        """When it has rested, and something waits for it that is due."""
+        return max(self.rested, self.due)
 
 
 class Politeness:
@@ -51,7 +57,7 @@ class Politeness:
         """URLs wait for these."""
         for name in hosts:
             host = self._hosts.setdefault(name, _Host())
-            host.waiting = True
+            host.waiting, host.due = True, 0.0
 
     def ready(self, moment: float) -> list[str]:
         """Hosts that may be asked now, the one that has waited longest first."""
@@ -76,7 +82,7 @@ class Politeness:
         host = self._hosts[name]
         host.waiting = until is not None
         if until is not None:
-            host.ready = max(host.ready, until)
+            host.due = until
 
     def answered(self, url: Url, seconds: float, problem: Problem | None) -> None:
         """A host has answered after so many seconds, or not."""
@@ -87,7 +93,7 @@ class Politeness:
         pause = max(self._pace.delay, min(asked, self._pace.longest_wait), min(seconds, self._pace.longest_wait))
         if problem is not None and problem.retry_after is not None:
             pause = max(pause, min(problem.retry_after, self._pace.longest_wait))
-        host.ready = time.monotonic() + pause
+        host.rested = time.monotonic() + pause
         host.errors = host.errors + 1 if problem is not None and problem.temporary else 0
         if host.errors >= self._pace.errors:
             host.given_up = f"{host.errors} failures in a row, the last: {problem}"
@@ -113,9 +119,8 @@ class Politeness:
             self._rules.clear()
         self._rules[url.origin] = rules, time.monotonic()
         host = self._hosts[url.host]
-        host.ready = max(
-            host.ready, time.monotonic() + min(max(rules.delay, self._pace.delay), self._pace.longest_wait)
-        )
+        pause = min(max(rules.delay, self._pace.delay), self._pace.longest_wait)
+        host.rested = max(host.rested, time.monotonic() + pause)
         return rules
 
     def robots_failed(self, url: Url, problem: Problem) -> None:
@@ -125,7 +130,7 @@ class Politeness:
         too_long = problem.retry_after is not None and problem.retry_after > self._pace.longest_wait
         if problem.temporary and tries <= self._pace.retries and not too_long:
             wait = self._pace.backoff * 2 ** (tries - 1) * random.uniform(1.0, 1.5)
-            host.ready = max(host.ready, time.monotonic() + wait)
+            host.rested = max(host.rested, time.monotonic() + wait)
             return
         if problem.reason not in ("address", "robots-unreachable"):
             problem = Problem("robots-unreachable", f"robots.txt: {problem.detail}", temporary=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from supertune.data.crawl.fetch import Fetcher
 from supertune.data.crawl.problems import Problem
 from supertune.data.crawl.settings import AGENT, Limits
-from supertune.data.crawl.urls import Url, parse_url
+from supertune.data.crawl.urls import PORTS, Url, parse_url
 
 
 class Rules:
@@ -42,7 +42,8 @@ class Rules:
 def fetch_robots(fetcher: Fetcher, origin: Url, limits: Limits) -> str:
     """The robots.txt of a site; empty where it has none.
 
-    Redirects are followed, also to other hosts, and each hop's address is checked anew. Statuses of 400 to 499 mean
+    Redirects are followed, also to other hosts, but to no port besides the usual ones and the site's own, and each
+    hop's address is checked anew. Statuses of 400 to 499 mean
     that there is none, but for 429, which means "not now", as errors of server and network do.
 
     Args:
@@ -66,5 +67,7 @@ def fetch_robots(fetcher: Fetcher, origin: Url, limits: Limits) -> str:
         if answer.redirect is None:
             return answer.body.decode("utf-8-sig", "replace")
         url = parse_url(answer.redirect, base=url)
+        if url.port not in {*PORTS.values(), origin.port}:
+            raise Problem("robots-unreachable", f"robots.txt: redirects to port {url.port}")
     # RFC 9309, 2.3.1.2: after five hops it may be taken to be missing. We would rather stay away.
     raise Problem("robots-unreachable", f"robots.txt: more than {limits.hops} redirects")

@@ -56,6 +56,8 @@ class Pace:
             more, and a slow answer is followed by a pause as long as it took.
         parallel: Hosts that are asked side by side; one host never answers two requests at once.
         pages: Pages to write, over all sessions.
+        requests: Answers to ask for, over all sessions; None for ten times as many as pages, a hundred at least. Ends
+            what gives no new page and never ends: a calendar, or a session's number in every link.
         seconds: For this session; None for no bound.
         retries: Further tries after a passing failure.
         backoff: Seconds before the first of them; each next waits twice as long.
@@ -66,11 +68,17 @@ class Pace:
     delay: float = 1.0
     parallel: int = 8
     pages: int = 1000
+    requests: int | None = None
     seconds: float | None = None
     retries: int = 3
     backoff: float = 5.0
     longest_wait: float = 600.0
     errors: int = 10
+
+    @property
+    def most_requests(self) -> int:
+        """`requests`, or what stands for it."""
+        return max(100, 10 * self.pages) if self.requests is None else self.requests
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ class Limits:
         hops: Redirects in a row.
         extracting: Seconds for finding the text of one page.
         links: Links that are taken from one page.
+        urls: URLs that are remembered; of pages read when there are as many, links are not taken.
     """
 
     seconds: float = 60.0
@@ -96,3 +105,4 @@ class Limits:
     hops: int = 5
     extracting: float = 20.0
     links: int = 5000
+    urls: int = 1_000_000

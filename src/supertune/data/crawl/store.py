@@ -229,6 +229,10 @@ class Store:
         rows = self._sql.execute("SELECT state, reason, COUNT(*) FROM urls GROUP BY state, reason")
         return {(state, reason): count for state, reason, count in rows.fetchall()}
 
+    def known(self) -> int:
+        """URLs that were ever seen; none is ever deleted."""
+        return int(self._sql.execute("SELECT COALESCE(MAX(id), 0) FROM urls").fetchone()[0])
+
     def count_pages(self) -> int:
         """Pages that are kept."""
         return int(self._sql.execute("SELECT COUNT(*) FROM pages").fetchone()[0])
