@@ -41,7 +41,7 @@ def build(site: Site, inner: Site) -> tuple[dict[str, str], dict[str, str]]:
     }
     for path, text in pages.items():
         site.page(path, text)
-    rules = f"User-agent: *\nDisallow: /no\nAllow: /no/but\nDisallow: /*.cgi$\nSitemap: {site.url('/s.xml.gz')}"
+    rules = f"User-agent: *\nDisallow: /no/\nAllow: /no/but\nDisallow: /*.cgi$\nSitemap: {site.url('/s.xml.gz')}"
     site.routes["/robots.txt"] = (200, {}, rules.encode())
     listed = f"<urlset><url><loc>{site.url('/listed')}</loc></url><url><loc>http://10.0.0.1/</loc></url></urlset>"
     site.routes["/s.xml.gz"] = (200, {"Content-Type": "application/gzip"}, gzip.compress(listed.encode()))
@@ -134,7 +134,7 @@ def test_nothing_is_fetched_that_should_not_be_and_everything_that_should(site: 
         links += ["/hop0", "/no/entry", "/run.cgi", f"http://turns.test:{site.port}/"]
         links += ["http://elsewhere.test/page", "mailto:me@site.test", "javascript:alert(1)"]
         # The same in other words: none is asked for again.
-        links += ["/./plain", "/x/../plain#top", "/plain?utm_source=mail", "//SITE.test:%d/plain" % site.port]
+        links += ["/./plain", "/x/../plain#top", "/plain?utm_source=mail", f"//SITE.test:{site.port}/plain"]
         site.page("/", pages["/"], *links)
         turns = iter(["127.0.0.1"])
 

@@ -149,13 +149,13 @@ def test_broken_encodings_are_read_as_far_as_they_go(site: Site, out: Path, rows
     chinese, french = "本店周一休息，欢迎周二光临。", "L’été, le café est fermé."
     pages = {
         # Path → what is said of the bytes, the bytes, the text, and places that cannot be read.
-        "/gbk-as-utf8": ("utf-8", markup(chinese, "gbk", "<meta charset=gbk>"), None, None),
+        "/gbk-as-utf8": ("utf-8", markup(chinese, "gbk", "<meta charset=gbk>"), chinese, 0),
         "/gb2312-beyond": ("gb2312", markup("朱镕基说：欢迎。", "gb18030"), "朱镕基说：欢迎。", 0),
         "/utf8-as-gb2312": ("gb2312", markup(chinese + "好。", "utf-8"), chinese + "好。", 0),
         "/unknown": ("x-nobody-knows", markup(chinese + "行。", "utf-8"), chinese + "行。", 0),
         "/windows": ("iso-8859-1", markup(french, "cp1252"), french, 0),
         "/utf16": ("utf-16", "\ufeff".encode("utf-16-le") + markup(chinese + "是。", "utf-16-le"), chinese + "是。", 0),
-        "/cut": ("utf-8", markup("Fine 好", "utf-8").replace("好".encode(), "好".encode()[:2]), None, 1),
+        "/cut": ("utf-8", markup("A café 好", "utf-8").replace("好".encode(), "好".encode()[:2]), "A café \ufffd", 1),
         "/surrogate": ("utf-8", markup("Half &#xD83D; a face.", "utf-8"), None, None),
         "/nul": ("utf-8", markup("Nothing\x00 here.", "utf-8"), None, None),
     }
