@@ -79,6 +79,18 @@ class Site:
         return f"http://{host}:{self.port}{path}"
 
 
+def trickle(request: Request) -> None:
+    """A body that comes, but never to an end."""
+    request.send_response(200)
+    request.send_header("Content-Type", HTML)
+    request.send_header("Content-Length", "100000")
+    request.end_headers()
+    for _ in range(200):
+        request.wfile.write(b" ")
+        request.wfile.flush()
+        time.sleep(0.05)
+
+
 @contextmanager
 def serving(tls: Any = None) -> Iterator[Site]:
     """A site while the block lasts."""

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hostile_site import HTML, Request, Site, crawled, serving
+from hostile_site import HTML, Site, crawled, serving, trickle
 
 Rows = Callable[[str], list[dict[str, Any]]]
-
-
-def trickle(request: Request) -> None:
-    """A body that comes, but never to an end."""
-    request.send_response(200)
-    request.send_header("Content-Type", HTML)
-    request.send_header("Content-Length", "100000")
-    request.end_headers()
-    for _ in range(200):
-        request.wfile.write(b" ")
-        request.wfile.flush()
-        time.sleep(0.05)
 
 
 def build(site: Site, inner: Site) -> tuple[dict[str, str], dict[str, str]]:

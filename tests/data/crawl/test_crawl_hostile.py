@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_site import HTML, Request, Site, at_home, crawled, serving
+from hostile_site import HTML, Request, Site, at_home, crawled, serving, trickle
 
 from supertune.console import Console
 from supertune.data import read
@@ -121,17 +121,6 @@ def test_an_answer_that_changes_between_check_and_connection_does_not_matter(sit
         assert not inner.asked
 
 
-def trickle(request: Request) -> None:
-    request.send_response(200)
-    request.send_header("Content-Type", HTML)
-    request.send_header("Content-Length", "100000")
-    request.end_headers()
-    for _ in range(100):
-        request.wfile.write(b" ")
-        request.wfile.flush()
-        time.sleep(0.05)
-
-
 def test_answers_that_are_no_pages(site: Site, out: Path, reasons: Reasons) -> None:
     bomb = gzip.compress(bytes(5_000_000))
     site.routes |= {
@@ -219,7 +208,7 @@ _KILLED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from hostile_site import Site, crawled
+from hostile_site import Site, crawled, trickle
 site = Site(port=int(sys.argv[2]))
 crawled(site, Path(sys.argv[3]), pace={"delay": 0.03})
 """

@@ -54,6 +54,12 @@ def test_links_are_not_taken_when_too_many_urls_are_known(site: Site, out: Path,
     assert why == {"status": 50, "links": 5}
     told = next(row for row in rows("skipped.jsonl") if row["reason"] == "links")
     assert told["detail"] == "50 links are not followed: 20 URLs are known"
+    listed = "".join(f"{site.url(f'/{n}')}\n" for n in range(6)).encode()
+    site.routes["/s.txt"] = (200, {"Content-Type": "text/plain"}, listed)
+    site.page("/", "Home.")
+    assert (
+        crawled(site, out.with_name("listed"), limits={"urls": 2}, sitemaps=[site.url("/s.txt")]).manifest["pages"] == 1
+    )
 
 
 def test_robots_may_send_elsewhere_but_to_no_other_port(site: Site, out: Path, reasons: Reasons) -> None:
