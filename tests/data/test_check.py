@@ -20,14 +20,17 @@ steady = settings(deadline=None, derandomize=True)
 NAMES = [
     *(
         "empty-rows",
+        "damaged-texts",
         "exact-duplicates",
         "near-duplicates",
+        "label-names",
         "label-conflicts",
         "label-errors",
         "leakage",
         "contamination",
     ),
-    *("imbalance", "rare-classes", "language", "outliers", "answers", "negatives", "summaries", "entities"),
+    *("imbalance", "rare-classes", "language", "shortcuts", "drift"),
+    *("outliers", "answers", "negatives", "summaries", "entities"),
     *("empty-answers", "unanswered", "role-order", "artefacts", "control-tokens"),
     *("refusals", "echoed-prompts", "unfinished-answers", "answer-language", "answer-lengths"),
     *("long-rows", "pii", "truncation"),
@@ -62,7 +65,18 @@ def test_names_are_those_of_the_contract_and_of_the_findings():
     found = run_checks(everything_wrong())
     for name, check in CHECKS.items():
         assert {finding.check for finding in check(everything_wrong())} <= {name}
-    special = {"language", "outliers", "answers", "negatives", "summaries", "entities"}
+    special = {
+        "damaged-texts",
+        "label-names",
+        "shortcuts",
+        "drift",
+        "language",
+        "outliers",
+        "answers",
+        "negatives",
+        "summaries",
+        "entities",
+    }
     special |= {"refusals", "echoed-prompts", "unfinished-answers", "answer-language", "answer-lengths"}
     special |= {
         "label-errors",
@@ -95,7 +109,7 @@ def test_an_unknown_name_is_answered_with_the_closest():
 
 
 def test_clean_rows_have_no_findings():
-    rows = [{"text": f"{word} {number}", "label": word} for word in ("好评", "差评") for number in range(20)]
+    rows = [{"text": f"第 {number} 个", "label": ("好评", "差评")[number % 2]} for number in range(10, 50)]
     assert run_checks(CheckInput({"all": Table.from_rows(rows)}, COLUMNS)) == []
 
 

@@ -124,6 +124,26 @@ TRANSLATION_NAMES = (
     *(("source", "translation"), ("text", "translation"), ("原文", "译文"), ("源文", "译文"), ("源语言", "目标语言")),
 )
 """What a text and its translation are called."""
+SOURCE_NAMES = frozenset(
+    {
+        *("source", "site", "website", "domain", "host", "url", "link", "dataset", "corpus", "origin", "channel"),
+        *("platform", "file", "filename", "collection", "batch"),
+        *("来源", "网站", "站点", "域名", "网址", "链接", "数据集", "语料", "渠道", "平台", "文件", "文件名", "批次"),
+    }
+)
+ANNOTATOR_NAMES = frozenset(
+    {
+        *("annotator", "annotators", "worker", "labeler", "labeller", "rater", "coder", "grader", "judge"),
+        *("annotatedby", "labeledby", "labelledby", "taggedby", "reviewer"),
+        *("标注员", "标注者", "标注人", "标注人员", "评分员", "审核员", "审核人"),
+    }
+)
+TIME_NAMES = frozenset(
+    {
+        *("date", "time", "datetime", "timestamp", "created", "posted", "published", "submitted", "labeled"),
+        *("日期", "时间", "创建时间", "发布时间", "发布日期", "评论时间", "提交时间", "标注时间"),
+    }
+)
 _PAIRED = ("sentence", "text", "question", "句子", "文本", "问题", "句")
 
 
@@ -181,6 +201,27 @@ def is_question(name: str) -> bool:
 def is_identifier(name: str) -> bool:
     """True for what rows are numbered by, and for when they were written."""
     return bool(({normal(name)} | words(name)) & _IDENTIFIERS)
+
+
+def is_source_name(name: str) -> bool:
+    """True for what tells where a row comes from."""
+    return _is_called(name, SOURCE_NAMES, ("", "name", "id"))
+
+
+def is_annotator_name(name: str) -> bool:
+    """True for what tells who gave a row its label."""
+    return _is_called(name, ANNOTATOR_NAMES, ("", "id", "name"))
+
+
+def is_time_name(name: str) -> bool:
+    """True for what tells when a row was written."""
+    return _is_called(name, TIME_NAMES, ("", "at", "on", "time", "date"))
+
+
+def _is_called(name: str, known: frozenset[str], endings: tuple[str, ...]) -> bool:
+    """True where a name is one of those known, with one of these endings."""
+    called = side(name)
+    return any(called.endswith(ending) and called[: len(called) - len(ending)] in known for ending in endings)
 
 
 def is_known_name(name: str) -> bool:

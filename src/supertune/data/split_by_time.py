@@ -82,7 +82,7 @@ def _moments(table: Table, column: str) -> FloatArray:
     values = table.column(column)
     found = np.empty(len(values))
     for place, value in enumerate(values):
-        moment = _moment(value)
+        moment = moment_of(value)
         if moment is None:
             shown = "nothing" if value is None else repr(value)[:60]
             raise UserError(
@@ -94,7 +94,8 @@ def _moments(table: Table, column: str) -> FloatArray:
     return found
 
 
-def _moment(value: Any) -> float | None:
+def moment_of(value: Any) -> float | None:
+    """Seconds since 1970 of a date or a time, however it is written; numbers as they are; None for anything else."""
     if isinstance(value, datetime):
         return _seconds(value)
     if isinstance(value, date):

@@ -14,6 +14,8 @@ from supertune.data.check.artefacts import check_artefacts
 from supertune.data.check.bad_answers import check_answer_language, check_echoes, check_refusals, check_unfinished
 from supertune.data.check.contamination import Contaminated, check_contamination, contaminated_rows
 from supertune.data.check.control_tokens import check_control_tokens
+from supertune.data.check.damaged_texts import check_damaged_texts
+from supertune.data.check.drift import check_drift
 from supertune.data.check.empty_answers import check_empty_answers
 from supertune.data.check.empty_rows import check_empty_rows
 from supertune.data.check.entities import check_entities
@@ -22,6 +24,7 @@ from supertune.data.check.imbalance import check_imbalance
 from supertune.data.check.input import Check, CheckInput
 from supertune.data.check.label_conflicts import check_label_conflicts
 from supertune.data.check.label_errors import check_label_errors
+from supertune.data.check.label_names import check_label_names
 from supertune.data.check.language_mix import check_language
 from supertune.data.check.leakage import check_leakage, leaked_rows
 from supertune.data.check.long_rows import check_long_rows
@@ -32,6 +35,7 @@ from supertune.data.check.pii import check_pii
 from supertune.data.check.places import check_answers
 from supertune.data.check.rare_classes import check_rare_classes
 from supertune.data.check.role_order import check_role_order
+from supertune.data.check.shortcuts import check_shortcuts
 from supertune.data.check.summaries import check_summaries
 from supertune.data.check.truncation import check_truncation
 from supertune.data.check.unanswered import check_unanswered
@@ -50,8 +54,10 @@ __all__ = [
 
 CHECKS: dict[str, Check] = {
     "empty-rows": check_empty_rows,
+    "damaged-texts": check_damaged_texts,
     "exact-duplicates": check_exact_duplicates,
     "near-duplicates": check_near_duplicates,
+    "label-names": check_label_names,
     "label-conflicts": check_label_conflicts,
     "label-errors": check_label_errors,
     "leakage": check_leakage,
@@ -59,6 +65,8 @@ CHECKS: dict[str, Check] = {
     "imbalance": check_imbalance,
     "rare-classes": check_rare_classes,
     "language": check_language,
+    "shortcuts": check_shortcuts,
+    "drift": check_drift,
     "outliers": check_outliers,
     "answers": check_answers,
     "negatives": check_negatives,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from supertune.contracts import Columns
-from supertune.data.check import CheckInput, surplus_rows
+from supertune.data.check.exact_duplicates import surplus_rows
+from supertune.data.check.input import CheckInput
 from supertune.data.clean.operator import Selection
 from supertune.data.table import Table
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from supertune.contracts import Columns, IntArray
-from supertune.data.check import CheckInput
+from supertune.data.check.input import CheckInput
 from supertune.data.clean.operator import Selection
 from supertune.data.near_duplicates import ALONE, THRESHOLD, Keep, disputed_clusters, surplus_rows
 from supertune.data.near_rows import NearRows, near_rows
