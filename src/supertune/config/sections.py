@@ -311,7 +311,8 @@ class TrainConfig(Section):
         "room; or compute them at every pass",
     )
     checkpoint_every: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
-        "auto", description="steps between checkpoints; auto: a minute, and after every epoch; 0: none"
+        "auto",
+        description="steps between checkpoints; auto: a minute, and after epochs where that costs 5 % at most; 0: none",
     )
     checkpoints: Annotated[int, Field(ge=1, le=1000)] = Field(2, description="checkpoints to keep, the newest ones")
     trackers: list[Literal["tensorboard", "mlflow"]] = Field([], description="where else to send the curves")

@@ -100,10 +100,13 @@ class Validation:
 
 
 class Progress:
-    """Moves the bar, and says a line per epoch."""
+    """Moves the bar, and says a line per epoch; of very many epochs a line for every few."""
+
+    LINES = 20
 
     def __init__(self, console: Console, bar: Bar, metric: str, epochs: int, *, loss: str = "log_loss") -> None:
         self._console, self._bar, self._metric, self._epochs, self._loss = console, bar, metric, epochs, loss
+        self._between = math.ceil(epochs / self.LINES)
         self._items = 0
         self._start = time.monotonic()
         self._epoch_loss = float("nan")
@@ -117,7 +120,7 @@ class Progress:
             self._bar(event.step, f"loss {values['loss']:.3f}, {rate:.0f} rows/s")
         elif event.event == "epoch":
             self._epoch_loss = values["loss"]
-        elif event.event == "validation":
+        elif event.event == "validation" and (values["epoch"] % self._between == 0 or values["epoch"] == self._epochs):
             said = ", ".join(f"{name} {values[name]:.3f}" for name in dict.fromkeys((self._loss, self._metric)))
             named = said.replace("log_loss", "loss", 1)
             self._console.say(
@@ -133,8 +136,9 @@ class Progress:
 class Checkpoints:
     """Saves everything that the rest of training depends on, now and then; the last of the consumers.
 
-    By the clock a checkpoint is due a minute after the last one. One is also due after every validation, and when
-    training is over. A disk that is full does not end training: it is said, and the last whole checkpoint stays.
+    By the clock a checkpoint is due a minute after the last one, and after a validation, if saving costs little beside
+    what was done since the last one. Else it is due after so many steps and every validation; and always when training
+    is over. A disk that is full does not end training: it is said, and the last whole checkpoint stays.
 
     Args:
         writer: Writes in the background.
@@ -146,18 +150,24 @@ class Checkpoints:
     PAUSE = 60.0
     """Seconds between checkpoints: what a crash costs at most, beside what saving costs (below 1 % of the time)."""
 
+    SHARE = 0.05
+    """Of the time, for what is saved after validations: epochs of a few rows take no longer than saving."""
+
     def __init__(
         self, writer: CheckpointWriter, state: Callable[[], TrainingState], every: int | None, console: Console
     ) -> None:
         self._writer, self._state, self._every, self._console = writer, state, every, console
         self._last = time.monotonic()
+        self._cost = 0.0
         self._saved = True
         self._failed = False
 
     def __call__(self, event: Event) -> Iterable[Event | Stop]:
         """Save when one is due, and reply with what became of earlier ones."""
         if event.event in ("step", "epoch", "validation"):
-            due = event.event == "validation" or (event.event == "step" and self._due(event.step))
+            due = (
+                self._worth_saving() if event.event == "validation" else event.event == "step" and self._due(event.step)
+            )
             self._saved = due and self._writer.save(event.step, self._state(), wait=self._every is not None)
             self._last = time.monotonic() if self._saved else self._last
         yield from self._outcomes(self._writer.poll())
@@ -173,11 +183,14 @@ class Checkpoints:
             return step % self._every == 0
         return time.monotonic() - self._last >= self.PAUSE
 
+    def _worth_saving(self) -> bool:
+        return self._every is not None or time.monotonic() - self._last >= self._cost / self.SHARE
+
     def _outcomes(self, found: Iterable[Written | NotWritten]) -> Iterable[Event]:
         """What became of checkpoints, as events; a failure is also said, once until one succeeds again."""
         for outcome in found:
             if isinstance(outcome, Written):
-                self._failed = False
+                self._failed, self._cost = False, outcome.seconds
                 yield Event("checkpoint", outcome.step, {"seconds": round(outcome.seconds, 3)})
                 continue
             if not self._failed:

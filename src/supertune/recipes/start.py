@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FEWEST_STEPS = 300
-MOST_EPOCHS = 20
+MOST_EPOCHS = 100
+"""Of 50 rows 75 passes (300 steps) score 4.3 points [2.3, 6.3] more than 20 on TREC and 0.5 points [-0.6, 1.7] less on
+SST-2; of 20 rows 100 passes 9.0 [6.6, 11.5] more and 0.2 [-1.4, 1.8] less (minilm, full, ten draws each)."""
+MOST_EPOCHS_WRITTEN = 20
+"""Whoever learns to write from few rows learns them by heart."""
 USUAL_EPOCHS = 3
 
 
@@ -149,8 +153,8 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def auto_epochs(rows: int, batch_size: int, passes: float = 1.0) -> int:
-    """Three passes, more when rows are few: at least 300 steps where 20 passes suffice for that.
+def auto_epochs(rows: int, batch_size: int, passes: float = 1.0, most: int = MOST_EPOCHS) -> int:
+    """Three passes, more when rows are few: at least 300 steps where ``most`` passes suffice for that.
 
     Small data needs steps, not passes: Mosbach et al. 2021 train 20 epochs where 3 gave random results.
 
@@ -158,10 +162,11 @@ def auto_epochs(rows: int, batch_size: int, passes: float = 1.0) -> int:
         rows: Training rows.
         batch_size: Rows per step.
         passes: Multiplies all three numbers.
+        most: Passes at the most.
     """
     steps = math.ceil(rows / batch_size)
     usual = max(USUAL_EPOCHS * passes, math.ceil(FEWEST_STEPS * passes / steps))
-    return math.ceil(min(MOST_EPOCHS * passes, usual))
+    return math.ceil(min(most * passes, usual))
 
 
 def find_device(name: str) -> torch.device:
@@ -301,7 +306,8 @@ def settle(
     if isinstance(strategy, ReadsLabels):
         values["train.epochs"] = 0
     elif train.epochs == "auto":
-        values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size, strategy.passes)
+        most = MOST_EPOCHS_WRITTEN if config.task.name in WRITING else MOST_EPOCHS
+        values["train.epochs"] = auto_epochs(len(rows.splits["train"]), train.batch_size, strategy.passes, most)
     if train.loss == "auto":
         values["train.loss"] = TAUGHT_LOSS if config.task.teacher is not None else kind_of(config.task.name).loss
     if train.learning_rate == "auto":
