@@ -262,6 +262,8 @@ def check(
     settings: Mapping[str, object] | None = None,
     label_errors: bool | None = None,
     review: str | Path | None = None,
+    report: str | Path | None = None,
+    fix: str | Path | None = None,
 ) -> GateReport:
     """Look for what would make training or its scores wrong; ``supertune check``.
 
@@ -275,6 +277,8 @@ def check(
         settings: Any configuration keys.
         label_errors: Ask an encoder which labels are probably wrong; None: where that takes little time.
         review: File (.csv, .jsonl) for these labels, each with a place for a decision; asks for them.
+        report: HTML file to write: what was found, with pictures and rows.
+        fix: Folder for a copy in which is put right what needs no decision; what is found is found in the copy then.
 
     Raises:
         UserError: The data cannot be read, or its columns cannot be told.
@@ -288,6 +292,8 @@ def check(
         rows,
         label_errors=label_errors,
         review=None if review is None else Path(review),
+        page=None if report is None else Path(report),
+        fix=None if fix is None else Path(fix),
         console=Console(quiet=True),
     )
 

@@ -36,6 +36,15 @@ def check(
         Path | None,
         typer.Option("--review", help="File (.csv, .jsonl) for these labels, each with a place for your decision."),
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Write what was found as an HTML page, with pictures and rows.")
+    ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix", help="Folder for a copy in which is put right what needs no decision; it is checked then."
+        ),
+    ] = None,
     settings: options.Settings = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -62,7 +71,9 @@ def check(
             model__name=model,
         )
     )
-    report = run_check(config, label_errors=label_errors, review=review, console=Console(quiet=quiet))
+    report = run_check(
+        config, label_errors=label_errors, review=review, page=page, fix=fix, console=Console(quiet=quiet)
+    )
     if json:
         print_json(report.as_dict())
     if reaches(report.findings, severity):

@@ -17,7 +17,7 @@ from supertune.evaluate.calibration import ReliabilityBin, reliability
 from supertune.evaluate.compare import paired
 from supertune.evaluate.counts import class_counts, confusion
 from supertune.evaluate.generated import SideBySide, side_by_side, verdict_on_texts
-from supertune.evaluate.intervals import mean_of_shares
+from supertune.evaluate.intervals import mean_of_shares, wilson
 from supertune.evaluate.mcnemar import McNemar, holm, mcnemar
 from supertune.evaluate.metric import Measured, Metric, Resampling
 from supertune.evaluate.numbers import (
@@ -120,6 +120,7 @@ __all__ = [
     "verdict_on_spans",
     "verdict_on_summaries",
     "verdict_on_texts",
+    "wilson",
     "worst_errors",
     "worst_sets",
     "worst_spans",

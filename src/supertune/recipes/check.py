@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from supertune.config import Config
+from supertune.config import Config, Preparation
 from supertune.console import Console, show_findings
-from supertune.contracts import SEVERITIES, Finding, IntArray, Severity
+from supertune.contracts import SEVERITIES, Columns, Finding, IntArray, Severity
 from supertune.data import (
     CHECKS,
     CheckInput,
@@ -21,11 +21,16 @@ from supertune.data import (
     write_review,
 )
 from supertune.errors import UserError
+from supertune.files import write_text
 from supertune.language import guess_language
 from supertune.models import load_tokenizer
+from supertune.recipes.check_page import gate_page
+from supertune.recipes.clean import Preparing, clean
 from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
 from supertune.recipes.label_errors import find_label_errors
+from supertune.recipes.mend import mending_steps
+from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import find_columns, read_all, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
 from supertune.recipes.template import for_model
@@ -41,14 +46,18 @@ class GateReport:
     Attributes:
         rows: Number of rows looked at.
         findings: What was found, in the order of the checks.
+        mended: What was done to the rows before; None where nothing was.
     """
 
     rows: int
     findings: tuple[Finding, ...]
+    mended: Preparing | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The shape of ``check --json``."""
+        mended = {} if self.mended is None else {"mended": self.mended.as_dict()}
         return {
+            **mended,
             "rows": self.rows,
             "findings": [
                 {
@@ -127,15 +136,21 @@ def check(
     *,
     label_errors: bool | None = None,
     review: Path | None = None,
+    page: Path | None = None,
+    fix: Path | None = None,
     console: Console,
 ) -> GateReport:
     """Read the data and run every check; the model's tokenizer tells what would be cut.
+
+    With ``fix`` what needs no decision is put right in a copy, and the copy is looked at again.
 
     Args:
         config: Data, task and model.
         data: Rows that are in memory already; otherwise ``config.data.source`` is read.
         label_errors: Look for labels that are probably wrong; None: where that takes little time.
         review: File for the list of those, for a person to decide about; asks for them.
+        page: HTML file to write: what was found, with pictures and rows.
+        fix: Folder for the rows that were put right; must not exist or be empty.
         console: Where to show progress.
 
     Raises:
@@ -144,6 +159,45 @@ def check(
     if review is not None:
         check_review_file(review)
         label_errors = True
+    if page is not None:
+        check_page_file(page)
+    if fix is None:
+        return _looked(config, data, label_errors, review, page, console)[0]
+    refuse_existing_folder(fix)
+    refuse_several_sources(config)
+    # What a model thinks is never acted upon, so it is asked about the rows that stay.
+    before, columns, splits = _looked(config, data, False, None, None, console)
+    steps = mending_steps(before.findings, columns, several_splits=splits > 1)
+    if not steps:
+        console.say("  nothing here can be put right without deciding something: no copy was made")
+        return _looked(config, data, label_errors, review, page, console)[0]
+    mended = clean(Preparation(config, steps), data, out=fix, console=console)
+    copied = config.with_values({"data.source": str(fix), "data.validation": None, "data.test": None})
+    after, _, _ = _looked(copied, None, label_errors, review, page, console)
+    return replace(after, mended=mended)
+
+
+def check_page_file(page: Path) -> None:
+    """Check the name of a page before any work is done.
+
+    Raises:
+        UserError: It is no HTML file, or there is one.
+    """
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{page.suffix or 'no ending'!r} is no ending of a page", where=str(page), fix="use .html")
+    if page.exists() or page.is_symlink():
+        raise UserError("exists already", where=str(page), fix="name a new file with --report")
+
+
+def _looked(
+    config: Config,
+    data: object,
+    label_errors: bool | None,
+    review: Path | None,
+    page: Path | None,
+    console: Console,
+) -> tuple[GateReport, Columns, int]:
+    """What the gate says of the rows, their columns, and how many splits there are."""
     console.heading("Data")
     config, tables = read_all(config, data, console)
     columns = find_columns(config, tables, console)
@@ -186,22 +240,14 @@ def check(
     if review is not None and found is not None:
         write_review(review, found, labelled)
     console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
-    report, _ = gate(
-        CheckInput(
-            labelled,
-            columns,
-            len(tables) > 1,
-            lengths,
-            max_length,
-            source.max_positions,
-            found,
-        ),
-        allowed=(),
-        console=console,
-        rendered=rendered,
-    )
+    check_input = CheckInput(labelled, columns, len(tables) > 1, lengths, max_length, source.max_positions, found)
+    report, _ = gate(check_input, allowed=(), console=console, rendered=rendered)
     for finding in report.findings:
         console.say(f"  {finding.check}: {finding.fix}")
     if review is not None and found is not None:
         console.say(f"  {len(found.suspects):,} labels to decide about: {review}")
-    return report
+    if page is not None:
+        name = ", ".join(dict.fromkeys(Path(table.source).name for table in tables.values()))
+        write_text(page, gate_page(name, check_input, report.findings, lengths, "zh" if language == "zh" else "en"))
+        console.say(f"  report: {page}")
+    return report, columns, len(tables)

@@ -12,6 +12,7 @@ from supertune.runs import Language, Report, render_report
 
 @dataclass(frozen=True)
 class _Words:
+    eyebrow: str
     verdict: str
     steps: str
     header: tuple[str, ...]
@@ -27,6 +28,7 @@ class _Words:
 
 _WORDS: Mapping[Language, _Words] = {
     "en": _Words(
+        eyebrow="Preparation",
         verdict="Of {before} rows {after} stayed; {changed} changes were made, and {gone} rows were left out. "
         "Every row that went stands in removed.jsonl as it was, with the reason.",
         steps="What was done: {split}",
@@ -41,6 +43,7 @@ _WORDS: Mapping[Language, _Words] = {
         source="source",
     ),
     "zh": _Words(
+        eyebrow="数据准备",
         verdict="{before} 行中保留了 {after} 行；"
         "共改动 {changed} 处，移除 {gone} 行。每一个被移除的行都原样保存在 removed.jsonl 中，并附有原因。",
         steps="做了什么：{split}",
@@ -69,7 +72,7 @@ def preparation_page(name: str, sources: Mapping[str, Table], cleaned: Cleaned, 
     )
     sections = [section for split in cleaned.steps for section in _sections(split, cleaned.steps[split], words)]
     facts = {f"{words.source} ({split})": table.source for split, table in sources.items()}
-    report = Report(name, verdict, {}, sections=tuple(sections), facts=facts, language=language)
+    report = Report(name, verdict, {}, sections=tuple(sections), facts=facts, language=language, eyebrow=words.eyebrow)
     return render_report(report)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from supertune.contracts import Features, Histogram, Paragraph, Section
+from supertune.contracts import Features, Histogram, IntArray, Paragraph, Section
 from supertune.recipes.start import Start
 from supertune.recipes.train_one import Trained
 from supertune.runs import Course, Language, current_events, learning_section, metric_name
@@ -81,16 +81,24 @@ def training_section(
         trained.metric,
         language,
         before=(Paragraph(kept),) if curves.validations else (),
-        after=(_length_histogram(features["train"], start.max_length, words),),
+        after=(length_histogram({words["texts"]: features["train"].full_lengths}, start.max_length, language),),
     )
 
 
-def _length_histogram(features: Features, max_length: int, words: Mapping[str, str]) -> Histogram:
-    lengths = features.full_lengths
+def length_histogram(groups: Mapping[str, IntArray], max_length: int, language: Language) -> Histogram:
+    """How long texts are beside where they are cut.
+
+    Args:
+        groups: Name → int64 (rows,): tokens of each row before it is cut.
+        max_length: Tokens after which a row is cut.
+        language: Of the words.
+    """
+    words = REPORT_WORDS[language]
+    lengths = np.concatenate(list(groups.values()))
     # A few pasted mail threads must not squeeze everything else into the first bin.
     longest = max(int(np.quantile(lengths, 0.995)), 8)
     edges = np.linspace(0, longest, _BINS + 1)
-    counts = np.histogram(np.minimum(lengths, longest), edges)[0]
+    counts = {name: np.histogram(np.minimum(own, longest), edges)[0].tolist() for name, own in groups.items()}
     cut = int((lengths > max_length).sum())
     mark = (float(max_length), f"{words['cut']} ({cut:,})") if max_length <= longest else None
-    return Histogram(words["lengths"], words["tokens"], edges.tolist(), {words["texts"]: counts.tolist()}, mark)
+    return Histogram(words["lengths"], words["tokens"], edges.tolist(), counts, mark)

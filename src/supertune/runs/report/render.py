@@ -75,6 +75,8 @@ class Report:
         status: How the run stands; anything but ``done`` is said at the top.
         live: How far it has come, if it has not ended.
         language: Language of the fixed words.
+        eyebrow: What kind of page this is; none: a training report.
+        findings_first: Tell the findings before the sections.
     """
 
     title: str
@@ -88,6 +90,8 @@ class Report:
     status: Status = "done"
     live: Live | None = None
     language: Language = "en"
+    eyebrow: str = ""
+    findings_first: bool = False
 
 
 @dataclass(frozen=True)
