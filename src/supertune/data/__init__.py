@@ -15,7 +15,7 @@ from supertune.data.augment import (
     check_labels_can_be_kept,
     without_changed_labels,
 )
-from supertune.data.augmented_rows import AUGMENT_COLUMNS, AUGMENTED_FROM, AUGMENTER, added_rows
+from supertune.data.augmented_rows import AUGMENT_COLUMNS, AUGMENTED_FROM, AUGMENTER, added_rows, originals_repeated
 from supertune.data.check import CHECKS, Check, CheckInput, Contaminated, contaminated_rows, leaked_rows, run_checks
 from supertune.data.clean import OPERATORS, Cleaned, Operator, StepDone, TextCleaning, built, clean, default_steps
 from supertune.data.columns import infer_columns, set_aside_unlabelled
@@ -108,6 +108,7 @@ __all__ = [
     "make_folds",
     "mixed",
     "of_added",
+    "originals_repeated",
     "parse_format",
     "ranked_rows",
     "read",

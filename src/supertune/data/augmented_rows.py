@@ -6,10 +6,14 @@ are written in the rows themselves.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from supertune.contracts import IntArray, Rows
+from supertune.data.table import Table
 from supertune.errors import UserError
 
 ROW = "supertune_row"
@@ -62,3 +66,25 @@ def learned_beside(table: Rows, added: NDArray[np.bool_], train: NDArray[np.bool
         if origins[place] in learned and origins[place] not in asked and makers[place] not in OF_SEVERAL
     )
     return np.fromiter(found, np.int64)
+
+
+def originals_repeated(table: Table) -> Table:
+    """The originals, each in its own place and again in the place of every row that was made of it, numbered anew.
+
+    Such a table has as many rows of each original as the augmented one, and nothing new in it: what is learned from it
+    tells the worth of what is new from that of more steps. A row made of several stands for the one written down.
+    """
+    places = np.arange(len(table), dtype=np.int64)
+    added = added_rows(table)
+    if not added.any():
+        return table
+    of_row: dict[object, int] = {}
+    for place, number in enumerate(table.column(ROW)):
+        if not added[place]:
+            of_row.setdefault(number, place)
+    origins = table.column(AUGMENTED_FROM)
+    places[added] = [of_row[origins[place]] for place in np.flatnonzero(added)]
+    chosen = table.select(places, step="originals repeated")
+    # Rows of one number would be taken for one row.
+    numbered = Table.from_arrow(pa.concat_tables(chosen.arrow_batches()), source=table.source)
+    return replace(numbered, origin=table.origin, lineage=chosen.lineage)

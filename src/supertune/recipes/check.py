@@ -29,7 +29,7 @@ from supertune.recipes.clean import Preparing, clean
 from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
 from supertune.recipes.label_errors import find_label_errors
-from supertune.recipes.mend import mending_steps
+from supertune.recipes.mend import MENDED_BY, mending_steps
 from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import find_columns, read_all, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
@@ -244,6 +244,8 @@ def _looked(
     report, _ = gate(check_input, allowed=(), console=console, rendered=rendered)
     for finding in report.findings:
         console.say(f"  {finding.check}: {finding.fix}")
+    if mendable := sorted({finding.check for finding in report.findings} & set(MENDED_BY)):
+        console.say(f"  supertune check DATA --fix FOLDER puts right in a copy: {', '.join(mendable)}")
     if review is not None and found is not None:
         console.say(f"  {len(found.suspects):,} labels to decide about: {review}")
     if page is not None:

@@ -177,7 +177,7 @@ def _labels(check_input: CheckInput, words: _Words) -> Iterator[Section]:
         tuple((str(known.labels[code]), *(int(own[code]) for own in counts.values())) for code in order),
     )
     fewer = words.fewer.format(shown=len(order), all=f"{len(known.labels):,}") if len(order) < len(known.labels) else ""
-    chart = IntervalChart(words.labels, words.share, items, caption=fewer)
+    chart = IntervalChart(words.labels, words.share, items, x_range=None, caption=fewer)
     yield Section(words.labels, (chart, Paragraph(words.counts), grid))
 
 

@@ -1,4 +1,8 @@
-"""Whether augmenting helps: trained with and without on the same divisions of the training rows, again and again."""
+"""Whether augmenting helps: trained with and without on the same divisions of the training rows, again and again.
+
+Where there are more rows there are more steps, and few rows gain by steps alone (docs/training.md). So in a third arm
+the same rows are repeated as often as new ones would have been made of them: new rows help where they beat both.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import Any
 
 from supertune.config import Config, dump_config
 from supertune.console import Console
-from supertune.data import Table, split_table
+from supertune.data import Table, originals_repeated, split_table
 from supertune.errors import InterruptedRunError, UserError
 from supertune.evaluate import METRICS, RepeatedDifference, repeated_difference
 from supertune.files import read_json, sha256_bytes, write_json
@@ -23,7 +27,7 @@ from supertune.recipes.without_data import without_data
 ASKED = 0.2
 """Share of the training rows that a division asks about."""
 FEWEST_DRAWS = 3
-_ARMS = ("without", "with")
+_ARMS = ("without", "repeated", "with")
 
 AugmentRows = Callable[[Table, tuple[Table, ...], int], Table]
 """Training rows, rows that no new one may be equal to, and a seed → the training rows with new ones."""
@@ -35,8 +39,10 @@ class MeasuredAugmentation:
 
     Attributes:
         metric: Which score.
-        scores: ``without`` and ``with`` → the score of each division, in the same order.
+        scores: ``without``, ``repeated`` (the same rows as often as they would have been added to) and ``with`` → the
+            score of each division, in the same order.
         difference: With minus without.
+        over_repeated: With minus repeated.
         higher_is_better: Which way the metric goes.
         learned: Rows that each division learns from, before new ones.
         asked: Rows that each division asks about.
@@ -46,6 +52,7 @@ class MeasuredAugmentation:
     metric: str
     scores: dict[str, list[float]]
     difference: RepeatedDifference
+    over_repeated: RepeatedDifference
     higher_is_better: bool
     learned: int
     asked: int
@@ -53,19 +60,27 @@ class MeasuredAugmentation:
 
     @property
     def verdict(self) -> str:
-        """``helps``, ``hurts``, or ``unproven``."""
-        low, high = self.difference.low, self.difference.high
-        if not self.higher_is_better:
-            low, high = -high, -low
-        return "helps" if low > 0 else "hurts" if high < 0 else "unproven"
+        """``helps``, ``hurts``, ``steps`` (better than without, and not than repeated rows), or ``unproven``."""
+        low, high = self._bounds(self.difference)
+        if high < 0:
+            return "hurts"
+        if low <= 0:
+            return "unproven"
+        return "helps" if self._bounds(self.over_repeated)[0] > 0 else "steps"
+
+    def _bounds(self, found: RepeatedDifference) -> tuple[float, float]:
+        """The interval, turned so that above 0 is better."""
+        return (found.low, found.high) if self.higher_is_better else (-found.high, -found.low)
 
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        found = self.difference
-        told = f"{self.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] over {found.n} divisions"
+        told = f"{self.metric} {_told(self.difference)} over {self.difference.n} divisions"
+        beside = f"beside the same rows repeated {_told(self.over_repeated)}"
         return {
-            "helps": f"the new rows help: {told}",
+            "helps": f"the new rows help: {told}; {beside}",
+            "steps": f"training goes better, and that the new rows do it cannot be told: {told}; {beside}; "
+            "leave them out, and train longer (train.epochs)",
             "hurts": f"the new rows do harm: {told}; leave them out",
             "unproven": f"whether the new rows help cannot be told: {told}; leave them out, or measure more divisions",
         }[self.verdict]
@@ -76,10 +91,15 @@ class MeasuredAugmentation:
             "metric": self.metric,
             "verdict": self.verdict,
             "difference": self.difference.as_dict(),
+            "over_repeated": self.over_repeated.as_dict(),
             "scores": self.scores,
             "rows": {"learned": self.learned, "asked": self.asked},
             "folder": str(self.folder),
         }
+
+
+def _told(found: RepeatedDifference) -> str:
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
 
 
 def check_divisions(draws: int) -> None:
@@ -96,7 +116,7 @@ def check_divisions(draws: int) -> None:
 def measure_augmentation(
     config: Config, rows: LoadedRows, augmented: AugmentRows, *, draws: int, about: object, console: Console
 ) -> MeasuredAugmentation:
-    """Train on divisions of the training rows with and without new rows, and compare.
+    """Train on divisions of the training rows without new rows, with their own again, and with new ones; compare.
 
     A fifth of the training rows is asked about in each division; the test rows are not looked at, and validation rows,
     where there are any, choose the epoch in both. Scores are kept by what was trained, so that the same command goes
@@ -124,20 +144,24 @@ def measure_augmentation(
     kept = _Kept(folder)
     console.heading(f"Measuring, {draws} divisions")
     learned = asked = 0
-    with console.progress("training with and without", 2 * draws) as bar:
+    with console.progress("training with and without", len(_ARMS) * draws) as bar:
         for done, (draw, arm) in enumerate((draw, arm) for draw in range(draws) for arm in _ARMS):
             cut = _divided(table, rows, draw)
             learned, asked = len(cut["train"]), len(cut["test"])
             if (draw, arm) not in kept.scores:
                 known = (cut["test"], *(cut[split] for split in ("validation",) if split in cut))
                 train = cut["train"] if arm == "without" else augmented(cut["train"], known, draw)
+                if arm == "repeated":
+                    train = originals_repeated(train)
                 kept.keep(draw, arm, *_scored(plain, {**cut, "train": train}, draw, folder / "work"))
             bar(done + 1)
     scores = {arm: [kept.scores[draw, arm] for draw in range(draws)] for arm in _ARMS}
-    differences = [other - one for one, other in zip(scores["without"], scores["with"], strict=True)]
-    found = repeated_difference(differences, learned, asked)
+    found, over_repeated = (
+        repeated_difference([new - old for old, new in zip(scores[arm], scores["with"], strict=True)], learned, asked)
+        for arm in ("without", "repeated")
+    )
     better = METRICS[rows.columns.answers][kept.metric].higher_is_better
-    measured = MeasuredAugmentation(kept.metric, scores, found, better, learned, asked, folder)
+    measured = MeasuredAugmentation(kept.metric, scores, found, over_repeated, better, learned, asked, folder)
     shown = [[arm, f"{sum(scores[arm]) / draws:.4f}", *(f"{each:.3f}" for each in scores[arm][:10])] for arm in _ARMS]
     numbers = [str(draw) for draw in range(min(draws, 10))]
     console.table(["", kept.metric, *numbers], shown, right=tuple(range(1, 2 + len(numbers))))
