@@ -35,6 +35,7 @@ from supertune.data.clean.unicode_form import UnicodeForm
 from supertune.data.clean.urls import Urls
 from supertune.data.clean.whitespace import Whitespace
 from supertune.data.clean.width import Width
+from supertune.data.clean.words import Words
 
 __all__ = [
     "OPERATORS",
@@ -64,6 +65,7 @@ OPERATORS: dict[str, type[Operator]] = {
         Urls,
         Repeats,
         Fill,
+        Words,
         Labels,
         Missing,
         Damaged,

@@ -118,6 +118,24 @@ class LabelEdit(Edit):
         """
 
 
+class Addition(Operator):
+    """Adds columns of text that are made of each row's texts."""
+
+    @property
+    @abstractmethod
+    def added(self) -> tuple[str, ...]:
+        """Names of the new columns."""
+
+    @property
+    @abstractmethod
+    def reads(self) -> str | None:
+        """The column that it reads; None for all texts."""
+
+    @abstractmethod
+    def made(self, batch: Batch) -> dict[str, list[str]]:
+        """New column → the value of each row."""
+
+
 class Filter(Operator):
     """Leaves rows out, each judged for itself."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from supertune.contracts import Columns
 from supertune.contracts.layout import Part
-from supertune.data.clean.operator import Edit, LabelEdit, Operator, Roles, TextEdit
+from supertune.data.clean.operator import Addition, Edit, LabelEdit, Operator, Roles, TextEdit
 from supertune.data.table import Table
 from supertune.errors import UserError
 from supertune.prompts import field_of
@@ -43,6 +43,13 @@ def checked_roles(operator: Operator, tables: Mapping[str, Table], columns: Colu
             what = f"would move {_POINTED_AT[columns.answers]}: their positions would no longer be right"
             raise UserError(what, where=where, fix="leave the step out; steps that only leave rows out can be used")
         roles = Roles(tuple(operator.columns or roles.text), roles.labels)
+    if isinstance(operator, Addition):
+        roles = Roles((operator.reads,) if operator.reads else roles.text, ())
+        for table in tables.values():
+            for name in operator.added:
+                if name in table.column_names:
+                    what = f"{table.source} has a column {name!r} already"
+                    raise UserError(what, where=where, fix="name another: 'words: {into: segmented}'")
     wanted = operator.columns_of(roles) if isinstance(operator, Edit) else (*roles.text, *roles.labels)
     for table in tables.values():
         for name in wanted:

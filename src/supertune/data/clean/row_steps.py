@@ -13,7 +13,7 @@ import pyarrow as pa
 from supertune.contracts import IntArray
 from supertune.data.arrays import JSON_TYPE, ColumnKinds, Places, kind_of_type, python_values
 from supertune.data.clean.leaves import texts_in
-from supertune.data.clean.operator import Batch, Edit, Filter, LabelEdit, Operator, Roles
+from supertune.data.clean.operator import Addition, Batch, Edit, Filter, LabelEdit, Operator, Roles
 from supertune.data.clean.results import SAMPLES, Change, Tally, lots
 
 _Values = dict[str, list[Any]]
@@ -56,6 +56,7 @@ class RowSteps:
         touched = {name for _, roles in self.steps for name in (*roles.text, *roles.labels)}
         values = {name: python_values(piece.rows.column(name)) for name in piece.rows.column_names if name in touched}
         altered: dict[str, Edit] = {}
+        added: list[str] = []
         tallies = []
         for operator, roles in self.steps:
             if isinstance(operator, Filter):
@@ -66,6 +67,11 @@ class RowSteps:
                 if removed:
                     values = {name: _at(column, stays) for name, column in values.items()}
                     kept = kept[stays]
+            elif isinstance(operator, Addition):
+                made = operator.made(Batch(values, roles, len(kept)))
+                tallies.append(_added(made, values, roles, ids[kept]))
+                values |= made
+                added += made
             elif isinstance(operator, Edit):
                 tally, edited = _edit(operator, roles, values, ids[kept])
                 tallies.append(tally)
@@ -75,11 +81,22 @@ class RowSteps:
         for name, operator in altered.items():
             array = _array(operator, name, values[name], rows.schema.field(name).type, ids[kept], piece.source)
             rows = rows.set_column(rows.schema.get_field_index(name), name, array)
+        for name in added:
+            rows = rows.append_column(name, pa.array(values[name], pa.string()))
         return PieceDone(rows, ids[kept], len(ids), tuple(tallies))
 
 
 def _at(column: Sequence[Any], stays: Any) -> list[Any]:
     return [value for value, stay in zip(column, stays, strict=True) if stay]
+
+
+def _added(made: _Values, values: Mapping[str, Sequence[Any]], roles: Roles, ids: IntArray) -> Tally:
+    """What came to stand in new columns: every row counts as changed in which it is something."""
+    [(name, new), *_] = made.items()
+    places = np.flatnonzero([bool(value) for value in new])
+    sample = places[np.argsort(lots(ids[places]), kind="stable")[:SAMPLES]].tolist()
+    samples = [Change(int(ids[at]), name, shown(values[roles.text[0]][at]), new[at]) for at in sample]
+    return Tally(len(ids), len(places), {}, samples)
 
 
 def _edit(operator: Edit, roles: Roles, values: Mapping[str, Sequence[Any]], ids: IntArray) -> tuple[Tally, _Values]:
