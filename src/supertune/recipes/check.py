@@ -29,7 +29,7 @@ from supertune.recipes.clean import Preparing, clean
 from supertune.recipes.encode import in_file
 from supertune.recipes.kinds import judged_by
 from supertune.recipes.label_errors import find_label_errors
-from supertune.recipes.mend import MENDED_BY, mending_steps
+from supertune.recipes.mend import mending_steps
 from supertune.recipes.prepared_folder import refuse_existing_folder, refuse_several_sources
 from supertune.recipes.rows import find_columns, read_all, readable, sample_texts
 from supertune.recipes.start import find_max_length, find_model
@@ -162,11 +162,11 @@ def check(
     if page is not None:
         check_page_file(page)
     if fix is None:
-        return _looked(config, data, label_errors, review, page, console)[0]
+        return _looked(config, data, label_errors, review, page, console, offer=True)[0]
     refuse_existing_folder(fix)
     refuse_several_sources(config)
     # What a model thinks is never acted upon, so it is asked about the rows that stay.
-    before, columns, splits = _looked(config, data, False, None, None, console)
+    before, columns, splits = _looked(config, data, False, None, None, console, told=False)
     steps = mending_steps(before.findings, columns, several_splits=splits > 1)
     if not steps:
         console.say("  nothing here can be put right without deciding something: no copy was made")
@@ -196,8 +196,22 @@ def _looked(
     review: Path | None,
     page: Path | None,
     console: Console,
+    *,
+    told: bool = True,
+    offer: bool = False,
 ) -> tuple[GateReport, Columns, int]:
-    """What the gate says of the rows, their columns, and how many splits there are."""
+    """What the gate says of the rows, their columns, and how many splits there are.
+
+    Args:
+        config: Data, task and model.
+        data: Rows in memory, or None.
+        label_errors: As `check` has it.
+        review: As there.
+        page: As there.
+        console: Where to tell.
+        told: Show what was found; else it is looked at again when some of it is put right.
+        offer: Say what could be put right.
+    """
     console.heading("Data")
     config, tables = read_all(config, data, console)
     columns = find_columns(config, tables, console)
@@ -239,13 +253,14 @@ def _looked(
     )
     if review is not None and found is not None:
         write_review(review, found, labelled)
-    console.heading(f"Gate (cut at {max_length} tokens of {source.name})")
+    shown = console if told else Console(quiet=True)
+    shown.heading(f"Gate (cut at {max_length} tokens of {source.name})")
     check_input = CheckInput(labelled, columns, len(tables) > 1, lengths, max_length, source.max_positions, found)
-    report, _ = gate(check_input, allowed=(), console=console, rendered=rendered)
+    report, _ = gate(check_input, allowed=(), console=shown, rendered=rendered)
     for finding in report.findings:
-        console.say(f"  {finding.check}: {finding.fix}")
-    if mendable := sorted({finding.check for finding in report.findings} & set(MENDED_BY)):
-        console.say(f"  supertune check DATA --fix FOLDER puts right in a copy: {', '.join(mendable)}")
+        shown.say(f"  {finding.check}: {finding.fix}")
+    if offer and (steps := mending_steps(report.findings, columns, several_splits=len(tables) > 1)):
+        console.say(f"  supertune check DATA --fix FOLDER does in a copy: {', '.join(step.name for step in steps)}")
     if review is not None and found is not None:
         console.say(f"  {len(found.suspects):,} labels to decide about: {review}")
     if page is not None:

@@ -32,6 +32,7 @@ _NOTABLE, _DECIDES = 0.4, 0.75
 _ERRORS = 4.0
 """Standard errors that are taken off the difference: many thousands of cues are looked at, and 4 are exceeded by chance
 once in 30,000."""
+_SHOWN = 4
 _PIECES = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
 
 
@@ -102,7 +103,7 @@ def _finding(check_input: CheckInput, split: str, label: str, cues: list[_Cue]) 
         severity="warning" if decides else "info",
         split=split,
         message=f"rows labelled {label} can {'nearly ' if decides else 'often '}be told by one thing alone: "
-        f"{listed(shown)}",
+        f"{listed(shown, _SHOWN)}",
         fix="nothing, if that is what the label means; if it comes from how rows were collected (a signature, a form, "
         "another site for each label), take it out of the texts and test on rows from elsewhere",
     )

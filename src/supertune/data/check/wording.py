@@ -22,10 +22,10 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %".replace(".0 %", " %")
 
 
-def listed(items: Sequence[str]) -> str:
-    """``a, b, c``; after eight, how many more there are."""
-    more = len(items) - _SHOWN
-    return ", ".join(items[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+def listed(items: Sequence[str], most: int = _SHOWN) -> str:
+    """``a, b, c``; after ``most``, how many more there are."""
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def within(split: str) -> str:
