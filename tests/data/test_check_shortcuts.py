@@ -52,42 +52,16 @@ def test_nothing_is_found_in_chance(write, count):
         (lambda text, label: text.upper() if label == "bad" else text, "capital letters (100% of them, 0%"),
         (
             lambda text, label: f"{text} {text} {text}" if label == "bad" else text,
-            "characters (100% of them, 0%",
+            "characters or more (100% of them, 0%",
         ),
     ],
 )
 def test_what_decides_is_a_warning(change, said):
     (finding,) = found(rows(change))
     assert (finding.check, finding.severity, finding.split) == ("shortcuts", "warning", "all")
-    # Of two labels one finding tells both.
-    assert finding.message.startswith(('rows labelled "bad" can nearly', 'rows labelled "good" can nearly'))
-    assert said in finding.message or "not " in finding.message
-
-
-def test_chinese_pieces_are_characters_and_pairs():
-    (finding,) = found(rows(lambda text, label: f"【转发】{text}" if label == "bad" else text, write=chinese))
-    assert finding.severity == "warning"
-    assert "'转发'" in finding.message
-
-
-def test_a_frequent_word_is_told_and_is_no_warning():
-    generator = random.Random(1)
-    made = rows(
-        lambda text, label: f"{text} zebra" if label == "bad" and generator.random() < 0.75 else text, count=400
-    )
-    (finding,) = found(made)
-    assert finding.severity == "info"
-    assert "often be told by one thing alone" in finding.message
-
-
-def test_a_range_of_lengths_in_the_middle_is_found():
-    lengths = {"short": 3, "middle": 8, "long": 20}
-    generator = random.Random(2)
-    made = [{"text": english(generator, lengths[label]), "label": label} for _ in range(60) for label in lengths]
-    findings = {finding.message.split('"')[1]: finding.message for finding in found(made)}
-    assert "at most" in findings["short"]
-    assert " to " in findings["middle"]
-    assert "characters or more" in findings["long"]
+    # Of two labels one finding tells both: what is there before what is not.
+    assert finding.message.startswith('rows labelled "bad" can nearly')
+    assert said in finding.message
 
 
 @pytest.mark.parametrize("name", ["source", "site_name", "URL", "来源"])

@@ -46,6 +46,7 @@ class _Cue:
         inside: Share of the label's rows that have it.
         outside: Share of the other rows.
         sure: Of the difference of the two, what is left when chance is taken off.
+        lacked: It is not to have it that tells the label.
     """
 
     what: str
@@ -53,6 +54,12 @@ class _Cue:
     inside: float
     outside: float
     sure: float
+    lacked: bool = False
+
+    @property
+    def rank(self) -> tuple[float, bool, int]:
+        """The surest first, what is there before what is not, and of a phrase the longest piece."""
+        return -self.sure, self.lacked, -len(self.what)
 
 
 def check_shortcuts(check_input: CheckInput) -> list[Finding]:
@@ -82,17 +89,17 @@ def check_shortcuts(check_input: CheckInput) -> list[Finding]:
     two = int(np.count_nonzero(counts)) == 2
     findings = []
     for code in np.unique([cue.label for cue in cues]).tolist() if cues else []:
-        own = sorted((cue for cue in cues if cue.label == code), key=lambda cue: -cue.sure)
-        rival = max((cue for cue in cues if cue.label != code), key=_sureness, default=None)
+        own = sorted((cue for cue in cues if cue.label == code), key=_rank)
+        rival = min((cue for cue in cues if cue.label != code), key=_rank, default=None)
         # Of two labels a cue for the one is a cue against the other: it is told once.
-        if two and rival is not None and (rival.sure, -rival.label) > (own[0].sure, -code):
+        if two and rival is not None and (rival.rank, rival.label) < (own[0].rank, code):
             continue
         findings.append(_finding(check_input, split, written(labels[code]), own))
     return findings
 
 
-def _sureness(cue: _Cue) -> float:
-    return cue.sure
+def _rank(cue: _Cue) -> tuple[float, bool, int]:
+    return cue.rank
 
 
 def _finding(check_input: CheckInput, split: str, label: str, cues: list[_Cue]) -> Finding:
@@ -127,7 +134,8 @@ def _said(table: Table, name: str, codes: IntArray, counts: IntArray, *, several
     pieces_by_number = list(known)
     for number, code, one, other, sure in _differences(inside.reshape(-1, width), counts):
         verb = "" if one > other else "not "
-        yield _Cue(f"{verb}{_called(pieces_by_number[number])}{where}", code, *_having(one, other), sure)
+        what = f"{verb}{_called(pieces_by_number[number])}{where}"
+        yield _Cue(what, code, *_having(one, other), sure, lacked=one < other)
     yield from _length(lengths, codes, counts, where)
 
 
@@ -237,7 +245,8 @@ def _origins(table: Table, name: str, codes: IntArray, counts: IntArray) -> Iter
     names = list(known)
     for number, code, one, other, sure in _differences(inside, counts):
         verb = "" if one > other else "not "
-        yield _Cue(f"{verb}{shorten(names[number], 40)!r} as {name!r}", code, *_having(one, other), sure)
+        what = f"{verb}{shorten(names[number], 40)!r} as {name!r}"
+        yield _Cue(what, code, *_having(one, other), sure, lacked=one < other)
 
 
 def _site(value: object) -> str:

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from supertune.data.clean.leaves import texts_in
 from supertune.data.clean.operator import Batch, Filter
-from supertune.language import is_missing
+from supertune.language import is_blank, is_missing
 
 
 class Missing(Filter):
@@ -40,4 +41,7 @@ class Missing(Filter):
 
 
 def _is_empty(value: Any) -> bool:
-    return not value if isinstance(value, list | dict) else is_missing(value)
+    if isinstance(value, list | dict):
+        said = texts_in(value)
+        return not value or (bool(said) and all(map(is_blank, said)))
+    return is_missing(value)
