@@ -107,7 +107,7 @@ def gate_page(
         check_input: What was looked at.
         findings: What was found.
         lengths: Split → int64 (rows,): tokens of each row.
-        language: Of the fixed words; findings are told in English.
+        language: Of the page.
     """
     words = _WORDS[language]
     splits = check_input.splits

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from supertune.runs.report.gate_phrases import GATE_IN_CHINESE
 from supertune.runs.report.words import Language
 
 _WARNING = "interval is approximate"
@@ -87,7 +88,7 @@ _CHINESE: Sequence[tuple[str, str]] = (
 )  # fmt: skip
 _KNOWN: Mapping[Language, Sequence[tuple[re.Pattern[str], str]]] = {
     "en": (),
-    "zh": tuple((re.compile(pattern, re.DOTALL), said) for pattern, said in _CHINESE),
+    "zh": tuple((re.compile(pattern, re.DOTALL), said) for pattern, said in (*_CHINESE, *GATE_IN_CHINESE)),
 }
 _ROWS = re.compile(r"(\d+) rows? \((.+)\)")
 
