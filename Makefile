@@ -104,6 +104,10 @@ bench-preparing: $(VENV)/installed-dev
 bench-augmenting: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/augmenting.py --screen --train synonyms random-swap
 
+# Hours; goes on where it was.
+bench-passes: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/passes.py
+
 bench-label-kept: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/label_kept.py
 

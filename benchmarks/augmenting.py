@@ -192,7 +192,15 @@ def train(name: str, learned: Sequence[Row], asked: Sequence[Row], options: argp
                 print(f"{name}, {each}, {count} rows, draw {draw}: {100 * score:.1f} %", flush=True)
 
 
-def trained(rows: Sequence[Row], asked: Sequence[Row], model: str, seed: int, threads: int | None, out: Path) -> float:
+def trained(
+    rows: Sequence[Row],
+    asked: Sequence[Row],
+    model: str,
+    seed: int,
+    threads: int | None,
+    out: Path,
+    passes: int | None = None,
+) -> float:
     """The accuracy of a full fine-tuning, the last epoch of which is kept: no rows are held back to choose one by."""
     folder = out / "work"
     shutil.rmtree(folder, ignore_errors=True)
@@ -208,6 +216,7 @@ def trained(rows: Sequence[Row], asked: Sequence[Row], model: str, seed: int, th
         "data.allow": "[leakage,label-conflicts,near-duplicates,rare-classes]",
     }
     settings |= {"train.threads": str(threads)} if threads else {}
+    settings |= {"train.epochs": str(passes)} if passes else {}
     command = [sys.executable, "-m", "supertune", "train", str(folder / "train.jsonl")]
     command += ["--test", str(folder / "test.jsonl"), "--model", model, "--strategy", "full", "--seed", str(seed)]
     command += ["--out", str(folder / "run"), "--quiet"]

@@ -114,5 +114,8 @@ def test_other_answers_than_classes_are_left_alone():
 
 @settings(max_examples=50, deadline=None)
 @given(st.text())
-def test_pieces_of_any_text_are_no_control_marks(text):
-    assert all(piece for piece in pieces_of(text))
+def test_what_a_piece_is_called_is_never_taken_from_the_text(text):
+    kinds = [piece for piece in pieces_of(text) if piece.startswith("\t")]
+    assert all(piece == "\tcapitals" or piece.startswith(("\tbegin", "\tend")) for piece in kinds)
+    assert len(kinds) <= 3
+    assert all(len(piece.split()) == 1 for piece in pieces_of(text) - set(kinds))

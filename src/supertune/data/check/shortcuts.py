@@ -24,7 +24,8 @@ from supertune.language import has_unspaced_script, shorten
 
 _DRAWN = 10_000
 _CHARACTERS = 2_000
-"""Rows that are looked at, spread evenly, and characters of each text: two seconds' work for long texts."""
+"""Rows that are looked at, spread evenly, and characters of each text: five seconds' work where all are as
+long and Chinese."""
 _FEWEST = 20
 """Rows with a label, and rows without it, below which nothing is said of a cue."""
 _NOTABLE, _DECIDES = 0.4, 0.75

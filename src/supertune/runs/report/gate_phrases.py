@@ -17,14 +17,14 @@ GATE_IN_CHINESE: Sequence[tuple[str, str]] = (
         rf"write the missing texts, or (?P<command>{_CLEAN}); training leaves them out",
         "补上文本，或 {command}；训练不使用这些行",
     ),
-    (
-        rf"{_ROWS}(?: of (?P<all>[\d,]+) that were looked at)? {_SHARE} holds? wrongly decoded characters",
-        "{n} 行（{share}）有解码错误的字符",
-    ),
-    (rf"{_ROWS}(?: of (?P<all>[\d,]+) that were looked at)? {_SHARE} holds? HTML", "{n} 行（{share}）含有 HTML"),
-    (
-        rf"{_ROWS}(?: of (?P<all>[\d,]+) that were looked at)? {_SHARE} holds? control or invisible characters",
-        "{n} 行（{share}）含有控制字符或不可见字符",
+    *(
+        (rf"{_ROWS}{looked} {_SHARE} holds? {what}", f"{told}（{{share}}）{said}")
+        for looked, told in (("", "{n} 行"), (r" of (?P<all>[\d,]+) that were looked at", "抽查的 {all} 行中有 {n} 行"))
+        for what, said in (
+            ("wrongly decoded characters", "有解码错误的字符"),
+            ("HTML", "含有 HTML"),
+            ("control or invisible characters", "含有控制字符或不可见字符"),
+        )
     ),
     (
         r"repair them where they come from: places in these texts are pointed at, and would move",
@@ -38,13 +38,18 @@ GATE_IN_CHINESE: Sequence[tuple[str, str]] = (
         rf"nothing, if texts really come that often \(a split keeps repeats together\); else (?P<command>{_CLEAN})",
         "若文本本来就会重复出现，不必处理（划分时相同的行不会分开）；否则 {command}",
     ),
-    (
-        rf"{_ROWS} {_SHARE} (?:is|are) nearly the same as an earlier one \(Jaccard similarity "
-        r"(?P<least>[\d.]+) or more\), in (?P<clusters>[\d,]+) clusters? of up to "
-        r"(?P<most>[\d,]+) different texts; e\.g\. rows (?P<one>\d+) and "
-        r"(?P<other>\d+)(?:; (?P<differ>[\d,]+) clusters? ha(?:s|ve) different labels)?(?P<some>.*)",
-        "{n} 行（{share}）与前面某行几乎相同（Jaccard 相似度 {least} 以上），"
-        "共 {clusters} 组，每组最多 {most} 种文本；例如第 {one} 行与第 {other} 行",
+    *(
+        (
+            rf"{_ROWS} {_SHARE} (?:is|are) nearly the same as an earlier one \(Jaccard similarity "
+            r"(?P<least>[\d.]+) or more\), in (?P<clusters>[\d,]+) clusters? of up to (?P<most>[\d,]+) different "
+            rf"texts; e\.g\. rows (?P<one>\d+) and (?P<other>\d+){differing}",
+            "{n} 行（{share}）与前面某行几乎相同（Jaccard 相似度 {least} 以上），"
+            f"共 {{clusters}} 组，每组最多 {{most}} 种文本；例如第 {{one}} 行与第 {{other}} 行{said}",
+        )
+        for differing, said in (
+            ("", ""),
+            (r"; (?P<differ>[\d,]+) clusters? ha(?:s|ve) different labels", "；{differ} 组的标签不一致"),
+        )
     ),
     (
         rf"nothing, if they are different cases \(a split keeps them together\); else keep one of each: "
@@ -114,9 +119,12 @@ GATE_IN_CHINESE: Sequence[tuple[str, str]] = (
         r"add rows of another class, or name the right label column with --label",
         "增加其他类别的数据，或用 --label 指明正确的标签列",
     ),
-    (
-        r"rows labelled (?P<label>.+) can (?:nearly|often) be told by one thing alone: (?P<what>.+)",
-        "标签为 {label} 的行，单凭一条线索往往就能判断：{what}",
+    *(
+        (
+            rf"rows labelled (?P<label>.+) can {how} be told by one thing alone: (?P<what>.+)",
+            f"标签为 {{label}} 的行，单凭一条线索{said}就能判断：{{what}}",
+        )
+        for how, said in (("nearly", "几乎"), ("often", "往往"))
     ),
     (
         r"nothing, if that is what the label means; if it comes from how rows were collected .+",
