@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: demo test test-slow lint format docs constraints clean soak
 .PHONY: bench bench-reading bench-coverage bench-accuracy bench-train bench-scale bench-ablation bench-strategies bench-few-shot bench-frozen bench-sick
 .PHONY: bench-labels bench-qa bench-retrieval bench-distillation bench-index bench-summaries bench-tagging bench-head bench-sft bench-rendering bench-writing
-.PHONY: bench-near bench-pii bench-label-errors bench-cleaning bench-preparing bench-augmenting bench-label-kept bench-diverse bench-answers
+.PHONY: bench-near bench-pii bench-label-errors bench-cleaning bench-preparing bench-augmenting bench-passes bench-label-kept bench-diverse bench-answers
 
 demo: $(VENV)/installed
 	$(BIN)/supertune demo
